@@ -1,0 +1,314 @@
+"""Everything that can go wrong with a Coze server, as one tree.
+
+::
+
+    CozeError
+    ├── APIConnectionError (also ConnectionError)     no answer, or not all of it
+    │   ├── APITimeoutError (also TimeoutError)       too slow
+    │   └── IncompleteStreamError                     the stream was cut; `.turn` has what arrived
+    ├── APIStatusError                                the server refused: HTTP status or body code
+    │   ├── BadRequestError
+    │   │   └── ContextLengthError                    the prompt is longer than the model takes
+    │   ├── AuthenticationError                       the token is wrong, expired or of another region
+    │   ├── PermissionDeniedError                     the token lacks a permission
+    │   ├── NotFoundError                             no such resource, or not published to the API
+    │   ├── ConflictError                             not possible in the present state
+    │   │   └── ConversationBusyError                 the conversation already has a running chat
+    │   ├── RateLimitError                            too many requests
+    │   │   └── QuotaExceededError                    nothing left to spend: waiting will not help
+    │   └── InternalServerError
+    ├── ChatFailedError                               the run itself failed, after it had begun
+    ├── ProtocolError                                 the server sent something that is not Coze
+    └── PollTimeoutError (also TimeoutError)          a polled chat did not end in time
+
+A failed run whose code is known is a `ChatFailedError` *and* the class of that code, so both
+`except ChatFailedError` and `except RateLimitError` catch a run that ended for lack of quota.
+A misuse by the caller is a plain `TypeError` or `ValueError`, raised before anything is sent.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from coze_core._turn import Turn
+
+# Tokens of every kind (protocol notes, section 7.1) and JWTs, wherever a server echoes one.
+_SECRET = re.compile(
+    r"\b(?:pat|sat|czs|czu|cztei)_[A-Za-z0-9_\-]{3,}"
+    r"|\beyJ[\w\-]{6,}\.[\w\-]+\.[\w\-]*"
+    r"|(?<=[Bb]earer )(?!\*)[^\s\"',;]+"
+)
+MASK = "***"
+
+
+def redact(text: str) -> str:
+    """Return the text with everything that looks like a Coze token masked."""
+    return _SECRET.sub(MASK, text)
+
+
+class ErrorResponse:
+    """What the server answered, safe to log and to pickle: no request, no token.
+
+    Attributes:
+        status_code: The HTTP status.
+        headers: The response headers with lower-case names, cookies left out.
+        text: The first part of the body, tokens masked.
+    """
+
+    __slots__ = ("headers", "status_code", "text")
+
+    def __init__(self, status_code: int, headers: Mapping[str, str], text: str) -> None:
+        self.status_code = status_code
+        self.headers = {
+            name: redact(value) for name, value in headers.items() if name != "set-cookie"
+        }
+        self.text = redact(text)
+
+    @property
+    def content(self) -> bytes:
+        """The body as UTF-8 bytes."""
+        return self.text.encode()
+
+    def json(self) -> Any:
+        """Return the body as JSON.
+
+        Raises:
+            ValueError: If the body is not JSON.
+        """
+        return json.loads(self.text)
+
+    def __repr__(self) -> str:
+        return f"ErrorResponse({self.status_code}, {self.text[:80]!r})"
+
+
+class CozeError(Exception):
+    """The root of everything this package raises about a server.
+
+    Attributes:
+        message: What went wrong, in the server's words where it had any.
+        code: Coze's own error code, or None.
+        log_id: Coze's request id (logid); quote it to Coze support. None if unknown.
+        status_code: The HTTP status, or None when there was no answer.
+        retryable: Whether the same request may well succeed later.
+        hint_en: What to do about it, in English; `""` if there is nothing to add.
+        hint_zh: The same in Chinese.
+        response: The server's answer, or None.
+        chat_id: The chat concerned, or None.
+        conversation_id: The conversation concerned, or None.
+    """
+
+    _retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int | None = None,
+        log_id: str | None = None,
+        status_code: int | None = None,
+        retryable: bool | None = None,
+        hint_en: str = "",
+        hint_zh: str = "",
+        response: ErrorResponse | None = None,
+        chat_id: str | None = None,
+        conversation_id: str | None = None,
+    ) -> None:
+        self.message = redact(message)
+        self.code = code
+        self.log_id = log_id
+        self.status_code = status_code
+        self.retryable = self._retryable if retryable is None else retryable
+        self.hint_en = hint_en
+        self.hint_zh = hint_zh
+        self.response = response
+        self.chat_id = chat_id
+        self.conversation_id = conversation_id
+        super().__init__(self.message)
+
+    @property
+    def hint(self) -> str:
+        """What to do about it, in English and in Chinese."""
+        return " / ".join(part for part in (self.hint_en, self.hint_zh) if part)
+
+    @property
+    def request_id(self) -> str | None:
+        """The log id under the name that tracing tools look for."""
+        return self.log_id
+
+    def __str__(self) -> str:
+        facts = [
+            f"{name} {value}"
+            for name, value in (
+                ("code", self.code),
+                ("HTTP", self.status_code if self.status_code != 200 else None),
+                ("logid", self.log_id),
+            )
+            if value is not None
+        ]
+        text = self.message + (f" ({', '.join(facts)})" if facts else "")
+        return f"{text}\n{self.hint}" if self.hint else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.message, dict(self.__dict__))
+
+
+def _restore(cls: type[CozeError], message: str, state: dict[str, Any]) -> CozeError:
+    error = cls.__new__(cls, message)
+    Exception.__init__(error, message)
+    error.__dict__.update(state)
+    return error
+
+
+class APIConnectionError(CozeError, ConnectionError):
+    """The server could not be reached, or the connection broke.
+
+    Attributes:
+        request_sent: Whether the server may have received the request.
+    """
+
+    _retryable = True
+    request_sent: bool = True
+
+
+class APITimeoutError(APIConnectionError, TimeoutError):
+    """The server took longer than the timeouts allow."""
+
+
+class IncompleteStreamError(APIConnectionError):
+    """The stream ended before the chat did: the answer so far is not the whole answer.
+
+    Attributes:
+        turn: Everything that had arrived.
+    """
+
+    _retryable = False  # the chat did start: asking again would run it twice
+    turn: Turn | None = None
+
+
+class APIStatusError(CozeError):
+    """The server answered with an error: an HTTP status, or a code in the body."""
+
+
+class BadRequestError(APIStatusError):
+    """The request is malformed or breaks a limit."""
+
+
+class ContextLengthError(BadRequestError):
+    """The prompt has more tokens than the bot's model takes."""
+
+
+class AuthenticationError(APIStatusError):
+    """The token is missing, wrong, expired or belongs to another region."""
+
+
+class PermissionDeniedError(APIStatusError):
+    """The token is good but not allowed to do this."""
+
+
+class NotFoundError(APIStatusError):
+    """The resource does not exist, or the bot is not published to the API channel."""
+
+
+class ConflictError(APIStatusError):
+    """The operation is not possible in the present state of the resource."""
+
+
+class ConversationBusyError(ConflictError):
+    """Another chat is still running in the conversation."""
+
+    _retryable = True
+
+
+class RateLimitError(APIStatusError):
+    """Too many requests in a short time."""
+
+    _retryable = True
+
+
+class QuotaExceededError(RateLimitError):
+    """The account has nothing left to spend; waiting a moment will not help."""
+
+    _retryable = False
+
+
+class InternalServerError(APIStatusError):
+    """Coze, or something in front of it, failed."""
+
+    _retryable = True
+
+
+class ChatFailedError(CozeError):
+    """The chat had begun and then failed: `chat.failed`, or an `error` event in the stream."""
+
+
+class ProtocolError(CozeError):
+    """The server sent something that is not the Coze protocol."""
+
+
+class PollTimeoutError(CozeError, TimeoutError):
+    """A polled chat did not end within the time given; it has been asked to cancel."""
+
+
+class ChatFailedContextLengthError(ChatFailedError, ContextLengthError):
+    """A run that failed because its prompt is too long."""
+
+
+class ChatFailedBadRequestError(ChatFailedError, BadRequestError):
+    """A run that failed because of its input."""
+
+
+class ChatFailedAuthenticationError(ChatFailedError, AuthenticationError):
+    """A run that failed because the token is not accepted."""
+
+
+class ChatFailedPermissionDeniedError(ChatFailedError, PermissionDeniedError):
+    """A run that failed for lack of a permission."""
+
+
+class ChatFailedNotFoundError(ChatFailedError, NotFoundError):
+    """A run that failed because something it needs does not exist."""
+
+
+class ChatFailedConversationBusyError(ChatFailedError, ConversationBusyError):
+    """A run that failed because its conversation is busy."""
+
+    _retryable = True
+
+
+class ChatFailedConflictError(ChatFailedError, ConflictError):
+    """A run that failed because of the state something is in."""
+
+
+class ChatFailedQuotaExceededError(ChatFailedError, QuotaExceededError):
+    """A run that failed because nothing is left to spend."""
+
+
+class ChatFailedRateLimitError(ChatFailedError, RateLimitError):
+    """A run that failed because of too many requests."""
+
+    _retryable = True
+
+
+class ChatFailedInternalServerError(ChatFailedError, InternalServerError):
+    """A run that failed inside Coze."""
+
+    _retryable = True
+
+
+# The most special class first: the first match is taken.
+CHAT_FAILED_CLASSES: tuple[type[ChatFailedError], ...] = (
+    ChatFailedContextLengthError,
+    ChatFailedBadRequestError,
+    ChatFailedAuthenticationError,
+    ChatFailedPermissionDeniedError,
+    ChatFailedNotFoundError,
+    ChatFailedConversationBusyError,
+    ChatFailedConflictError,
+    ChatFailedQuotaExceededError,
+    ChatFailedRateLimitError,
+    ChatFailedInternalServerError,
+)

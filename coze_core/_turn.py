@@ -1,0 +1,368 @@
+"""A turn: one request of the user and all that answers it, accumulated from events.
+
+Protocol notes, sections 2.4, 3.3 and 5.2. `Turn` knows no transport: feed it events, or the
+messages of a chat that was polled, and the same facts come out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from coze_core import _events as events
+from coze_core._codes import chat_failed_error
+from coze_core._errors import ChatFailedError
+from coze_core._models import Chat, Message, ToolCall, Usage
+from coze_core._reader import AnyChatEvent, message_class
+
+ANSWER_SEPARATOR: Final = "\n\n"
+
+
+class Increment(NamedTuple):
+    """What one event adds to the turn.
+
+    Attributes:
+        text: New text of the answer; `""` for events that are not part of it.
+        reasoning: New text of the reasoning.
+        event: The event itself.
+    """
+
+    text: str
+    reasoning: str
+    event: AnyChatEvent
+
+
+@dataclass(frozen=True, slots=True)
+class ToolActivity:
+    """Something the bot did with one of its own tools, on the server.
+
+    Attributes:
+        kind: `call` or `response`.
+        name: The tool's name as `plugin-tool`; `""` for a response.
+        content: The arguments or the result, as text.
+        message_id: The message that told of it.
+    """
+
+    kind: str
+    name: str
+    content: str
+    message_id: str
+
+
+class _Answer:
+    """The text of one answer message, in pieces until it is complete."""
+
+    __slots__ = ("complete", "message_id", "parts", "reasoning", "text")
+
+    def __init__(self, message_id: str) -> None:
+        self.message_id = message_id
+        self.parts: list[str] = []
+        self.reasoning: list[str] = []
+        self.complete = False
+        self.text = ""
+
+    def value(self) -> str:
+        if not self.complete and self.parts:
+            self.text = "".join(self.parts)
+        return self.text
+
+
+@dataclass
+class Turn:
+    """Everything that is known of one turn.
+
+    Attributes:
+        status: The chat's status in its usual spelling; `""` before the first event.
+        chat_id: The chat's id, or None.
+        conversation_id: The conversation's id, or None.
+        bot_id: The bot's id, or None.
+        log_id: Coze's request id, or None.
+        usage: Tokens spent, or None while the server has not said.
+        tool_calls: The calls the chat waits for, when status is `requires_action`.
+        follow_ups: Questions the user might ask next.
+        tool_activity: What the bot did with its own tools.
+        knowledge: Recalled knowledge, as text or JSON text.
+        verbose: Other news of the run, as (kind, data).
+        cards: Cards, as JSON text.
+        audio: Spoken answer: decoded samples.
+        messages: Every whole message, in the order of arrival.
+        ended_by: `done`, `eof`, or `""` while the stream runs.
+        interrupted: Whether the run paused to ask something (section 3.4, `interrupt`).
+
+    Example:
+        >>> turn = Turn()
+        >>> turn.answer, turn.usage, turn.finished
+        ('', None, False)
+    """
+
+    status: str = ""
+    chat_id: str | None = None
+    conversation_id: str | None = None
+    bot_id: str | None = None
+    log_id: str | None = None
+    usage: Usage | None = None
+    created_at: int | None = None
+    tool_calls: list[ToolCall] = field(default_factory=list)
+    follow_ups: list[str] = field(default_factory=list)
+    tool_activity: list[ToolActivity] = field(default_factory=list)
+    knowledge: list[str] = field(default_factory=list)
+    verbose: list[tuple[str, str]] = field(default_factory=list)
+    cards: list[str] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    ended_by: str = ""
+    interrupted: bool = False
+    error: ChatFailedError | None = None
+
+    def __post_init__(self) -> None:
+        self._answers: list[_Answer] = []
+        self._current: _Answer | None = None
+        self._seen: set[str] = set()
+        self._audio: list[bytes] = []
+        self._shown = False  # whether any text has been handed out, so a separator is due
+
+    # -- what came of it
+
+    @property
+    def answers(self) -> list[str]:
+        """The answers, each whole; several are possible in one turn (section 3.3)."""
+        return [text for answer in self._answers if (text := answer.value())]
+
+    @property
+    def answer(self) -> str:
+        """All text of the answer; several answers are joined by an empty line."""
+        return ANSWER_SEPARATOR.join(self.answers)
+
+    @property
+    def reasoning(self) -> str:
+        """What the model thought before it answered."""
+        return ANSWER_SEPARATOR.join(
+            text for answer in self._answers if (text := "".join(answer.reasoning))
+        )
+
+    @property
+    def message_ids(self) -> list[str]:
+        """The ids of the answer messages."""
+        return [answer.message_id for answer in self._answers if answer.message_id]
+
+    @property
+    def audio(self) -> bytes:
+        """The spoken answer."""
+        return b"".join(self._audio)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the chat has ended, or waits for tool outputs."""
+        return self.status in {"completed", "failed", "canceled", "requires_action"}
+
+    @property
+    def questions(self) -> list[ToolCall]:
+        """Those pending calls that ask the user rather than call a function."""
+        return [call for call in self.tool_calls if call.is_question]
+
+    # -- taking events
+
+    def apply(self, event: AnyChatEvent) -> Increment:
+        """Take one event and return what it adds to the answer."""
+        if type(event) is events.MessageDelta:
+            return self._delta(event)
+        if isinstance(event, events.MessageCompleted):
+            return self._message(event)
+        if isinstance(event, events.AudioDelta):
+            self._audio.append(event.audio)
+        elif isinstance(event, events.StreamDone):
+            self.ended_by = "done"
+        elif isinstance(event, events.ChatFailed | events.ErrorEvent):
+            self._failure(event)
+        elif isinstance(event, events.ChatStatusEvent):
+            self._chat(event.chat, _STATUS_OF[type(event)])
+        return Increment("", "", event)
+
+    def _delta(self, event: events.MessageDelta) -> Increment:
+        frame = event.frame
+        if not frame.is_answer:
+            return Increment("", "", event)
+        answer = self._current
+        if answer is None or answer.message_id != frame.message_id or answer.complete:
+            answer = self._answer(frame.message_id)
+        text = event.content
+        reasoning = event.reasoning_content
+        if answer.complete:  # a late or repeated delta of an answer that is whole already
+            return Increment("", "", event)
+        if reasoning:
+            answer.reasoning.append(reasoning)
+        if text:
+            first = not answer.parts
+            answer.parts.append(text)
+            if first:
+                text = self._show(text)
+        return Increment(text, reasoning, event)
+
+    def _answer(self, message_id: str) -> _Answer:
+        """Return the answer of this id, made if it is new; it becomes the current one."""
+        for answer in self._answers:
+            if answer.message_id == message_id and (message_id or not answer.complete):
+                break
+        else:
+            answer = _Answer(message_id)
+            self._answers.append(answer)
+        self._current = answer
+        return answer
+
+    def _show(self, text: str) -> str:
+        """Put the separator before the text if another answer has been shown."""
+        if self._shown:
+            return ANSWER_SEPARATOR + text
+        self._shown = True
+        return text
+
+    def _message(self, event: events.MessageCompleted) -> Increment:
+        message = event.message
+        key = f"{message.id}/{message.type}"
+        text = reasoning = ""
+        if isinstance(event, events.AnswerCompleted):
+            text, reasoning = self._answer_completed(event)
+        if message.id and key in self._seen:
+            return Increment(text, reasoning, event)  # Studio sends some twice (section 10.3)
+        self._seen.add(key)
+        self.messages.append(message)
+        self._learn_ids(message)
+        if not isinstance(event, events.AnswerCompleted):
+            self._side_message(event)
+        return Increment(text, reasoning, event)
+
+    def _answer_completed(self, event: events.AnswerCompleted) -> tuple[str, str]:
+        message = event.message
+        if not event.is_text:
+            if message.content_type == "card" and f"{message.id}/answer" not in self._seen:
+                self.cards.append(message.content)
+            return "", ""
+        answer = self._answer_for(message.id)
+        if answer.complete and answer.text == message.content:
+            return "", ""
+        shown = "".join(answer.parts)
+        shown_reasoning = "".join(answer.reasoning)
+        first = not answer.parts
+        # `completed` is the truth; an empty one takes nothing back.
+        answer.text = message.content or shown
+        answer.complete = True
+        answer.parts = [answer.text]
+        reasoning = ""
+        if message.reasoning_content and message.reasoning_content.startswith(shown_reasoning):
+            reasoning = message.reasoning_content[len(shown_reasoning) :]
+            answer.reasoning = [message.reasoning_content]
+        missing = answer.text[len(shown) :] if answer.text.startswith(shown) else ""
+        return (self._show(missing) if first and missing else missing), reasoning
+
+    def _answer_for(self, message_id: str) -> _Answer:
+        """Find the answer that a completed message ends.
+
+        Ids of deltas and of the completed message may differ (section 3.3): then the answer in
+        progress is meant.
+        """
+        if any(answer.message_id == message_id for answer in self._answers):
+            return self._answer(message_id)
+        current = self._current
+        if current is not None and not current.complete and current.parts:
+            return current
+        return self._answer(message_id)
+
+    def _side_message(self, event: events.MessageCompleted) -> None:
+        if isinstance(event, events.FollowUpCompleted):
+            self.follow_ups.append(event.text)
+        elif isinstance(event, events.KnowledgeCompleted):
+            self.knowledge.append(event.message.content)
+        elif isinstance(event, events.FunctionCallCompleted):
+            arguments = json.dumps(event.arguments, ensure_ascii=False)
+            self._activity("call", event.tool_name, arguments, event)
+        elif isinstance(event, events.ToolResponseCompleted):
+            self._activity("response", "", event.output, event)
+            if event.message.content_type == "card":
+                self.cards.append(event.message.content)
+        elif isinstance(event, events.VerboseCompleted):
+            self.verbose.append((event.msg_type, event.data))
+            self.interrupted = self.interrupted or event.msg_type == "interrupt"
+            if event.msg_type == "knowledge_recall":
+                self.knowledge.append(event.data)
+
+    def _activity(
+        self, kind: str, name: str, content: str, event: events.MessageCompleted
+    ) -> None:
+        self.tool_activity.append(ToolActivity(kind, name, content, event.message_id))
+
+    def _chat(self, chat: Chat, status: str) -> None:
+        self._learn_ids(chat, chat_id=chat.id)
+        self.created_at = chat.created_at or self.created_at
+        # After the end nothing turns the status back.
+        if not self.finished or status in {"completed", "failed", "canceled", "requires_action"}:
+            self.status = status
+        if chat.usage is not None and chat.usage.known:
+            self.usage = chat.usage
+        self.tool_calls = chat.tool_calls if status == "requires_action" else []
+
+    def _learn_ids(self, source: Chat | Message, *, chat_id: str | None = None) -> None:
+        # The chat's own events are right; documents show messages with other ids (section 3.3).
+        known = chat_id or (source.chat_id if isinstance(source, Message) else None)
+        self.chat_id = (chat_id or self.chat_id or known) or None
+        self.conversation_id = self.conversation_id or source.conversation_id or None
+        self.bot_id = self.bot_id or source.bot_id or None
+
+    def _failure(self, event: events.ChatFailed | events.ErrorEvent) -> None:
+        if isinstance(event, events.ChatFailed) and event.fields.get("id"):
+            self._chat(event.chat, "failed")
+        self.status = "failed"
+        self.error = chat_failed_error(
+            event.code,
+            event.message,
+            log_id=_log_id(event) or self.log_id,
+            chat_id=self.chat_id,
+            conversation_id=self.conversation_id,
+        )
+
+    # -- the same, from a chat that was polled
+
+    @classmethod
+    def from_messages(cls, chat: Chat, messages: Iterable[Message]) -> Turn:
+        """Build the turn of a chat that was not streamed.
+
+        Args:
+            chat: The chat as retrieved.
+            messages: Its messages; the order of the list is not that of time (section 2.4).
+        """
+        turn = cls(log_id=chat.log_id)
+        turn._chat(chat, chat.status)
+        for message in messages:
+            turn._message(message_event(message))
+        if chat.status == "failed":
+            error = chat.last_error
+            turn.error = chat_failed_error(
+                error.code if error else None,
+                error.msg if error else "",
+                log_id=chat.log_id,
+                chat_id=turn.chat_id,
+                conversation_id=turn.conversation_id,
+            )
+        turn.ended_by = "done"
+        return turn
+
+
+def message_event(message: Message) -> events.MessageCompleted:
+    """Return the event that a stream would have sent for this message."""
+    fields = message.model_dump(exclude_unset=True)
+    return message_class(message.type)("conversation.message.completed", b"", fields)
+
+
+def _log_id(event: events.ChatEvent) -> str | None:
+    detail = event.fields.get("detail")
+    value = detail.get("logid") if isinstance(detail, dict) else event.fields.get("logid")
+    return str(value) if value else None
+
+
+_STATUS_OF: Final[dict[type[events.ChatEvent], str]] = {
+    events.ChatCreated: "created",
+    events.ChatInProgress: "in_progress",
+    events.ChatCompleted: "completed",
+    events.ChatRequiresAction: "requires_action",
+    events.ChatCanceled: "canceled",
+}
