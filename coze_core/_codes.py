@@ -22,14 +22,20 @@ class CodeFact(NamedTuple):
 
 
 _TOKEN = (
-    "Check COZE_API_TOKEN: it may be expired, mistyped or made for the other region "
-    "(coze.com and coze.cn have separate tokens; set region= or COZE_API_BASE to match).",
-    "请检查 COZE_API_TOKEN：令牌可能已过期、填写有误，或属于另一个区域"
-    "（coze.com 与 coze.cn 的令牌互不通用，请用 region= 或 COZE_API_BASE 选择对应区域）。",
+    (
+        "Check COZE_API_TOKEN: it may be expired, mistyped or made for the other region "
+        "(coze.com and coze.cn have separate tokens; set region= or COZE_API_BASE to match)."
+    ),
+    (
+        "请检查 COZE_API_TOKEN：令牌可能已过期、填写有误，或属于另一个区域"
+        "（coze.com 与 coze.cn 的令牌互不通用，请用 region= 或 COZE_API_BASE 选择对应区域）。"
+    ),
 )
 _PERMISSION = (
-    "Give the token the permission for this endpoint and access to the bot's workspace, "
-    "and check that the token is complete and of this region.",
+    (
+        "Give the token the permission for this endpoint and access to the bot's workspace, "
+        "and check that the token is complete and of this region."
+    ),
     "请为令牌开通该接口的权限并授权机器人所在的工作空间，同时确认令牌完整且属于当前区域。",
 )
 _NOT_FOUND = (
@@ -40,7 +46,10 @@ _QUOTA = (
     "The account's quota or balance is used up: upgrade the plan or top up.",
     "账号额度或余额已用尽，请升级套餐或充值。",
 )
-_SLOW_DOWN = ("Send fewer requests per minute, or raise max_retries.", "请降低请求频率，或调大 max_retries。")
+_SLOW_DOWN = (
+    "Send fewer requests per minute, or raise max_retries.",
+    "请降低请求频率，或调大 max_retries。",
+)
 _LATER = ("A passing fault on the server: try again later.", "服务端暂时故障，请稍后重试。")
 _STRING_IDS = (
     "Check the request's parameters; ids must be strings, not numbers.",
@@ -74,7 +83,9 @@ CODES: Final[dict[int, CodeFact]] = {
         "A chat that is not streamed needs auto_save_history=True.",
         "非流式对话必须设置 auto_save_history=True。",
     ),
-    4008: CodeFact(errors.QuotaExceededError, "The daily limit is reached.", "已达到当日调用上限。"),
+    4008: CodeFact(
+        errors.QuotaExceededError, "The daily limit is reached.", "已达到当日调用上限。"
+    ),
     4009: CodeFact(errors.InternalServerError, *_LATER, not_started=True),
     4010: CodeFact(
         errors.ContextLengthError,
@@ -83,7 +94,9 @@ CODES: Final[dict[int, CodeFact]] = {
     ),
     4011: CodeFact(errors.QuotaExceededError, *_QUOTA),
     4012: CodeFact(
-        errors.BadRequestError, "Choose another model in the bot's settings.", "请在机器人设置中更换模型。"
+        errors.BadRequestError,
+        "Choose another model in the bot's settings.",
+        "请在机器人设置中更换模型。",
     ),
     4013: CodeFact(errors.InternalServerError, *_LATER),
     4014: CodeFact(errors.BadRequestError),
@@ -98,12 +111,13 @@ CODES: Final[dict[int, CodeFact]] = {
         errors.ConversationBusyError,
         "One chat runs per conversation: wait for it, cancel it, or use another conversation.",
         "同一会话同时只能有一个进行中的对话：请等待其结束、取消它，或使用新的会话。",
-        not_started=True,
     ),
     4019: CodeFact(errors.QuotaExceededError, *_QUOTA),
     4020: CodeFact(errors.RateLimitError, *_SLOW_DOWN, not_started=True),
     4021: CodeFact(
-        errors.BadRequestError, "Give the bot a workflow and publish it.", "请为机器人配置并发布工作流。"
+        errors.BadRequestError,
+        "Give the bot a workflow and publish it.",
+        "请为机器人配置并发布工作流。",
     ),
     4022: CodeFact(errors.QuotaExceededError, *_QUOTA),
     4028: CodeFact(errors.QuotaExceededError, *_QUOTA),
@@ -131,10 +145,12 @@ CODES: Final[dict[int, CodeFact]] = {
         errors.InternalServerError,
         "An internal error; Coze also answers this to a wrong bot id and to tool outputs for a "
         "chat made with auto_save_history=False.",
-        "服务内部错误；机器人 ID 有误，或对 auto_save_history=False 的对话提交工具结果时也会返回此码。",
+        "服务内部错误；机器人 ID 有误，或对未保存历史的对话提交工具结果时也会返回此码。",
     ),
     6003: CodeFact(
-        errors.PermissionDeniedError, "Asynchronous runs need a paid plan.", "异步运行需要付费套餐。"
+        errors.PermissionDeniedError,
+        "Asynchronous runs need a paid plan.",
+        "异步运行需要付费套餐。",
     ),
     6023: CodeFact(errors.InternalServerError, *_LATER),
     6031: CodeFact(errors.NotFoundError, "Publish the workflow first.", "请先发布工作流。"),
@@ -164,7 +180,9 @@ CODES: Final[dict[int, CodeFact]] = {
     ),
     **{code: CodeFact(errors.BadRequestError, *_FILE) for code in range(104000001, 104000011)},
     100000013: CodeFact(
-        errors.BadRequestError, "Choose a model in the bot's settings.", "请在机器人设置中选择模型。"
+        errors.BadRequestError,
+        "Choose a model in the bot's settings.",
+        "请在机器人设置中选择模型。",
     ),
     720702001: CodeFact(errors.BadRequestError, *_STRING_IDS),
     720702002: CodeFact(errors.BadRequestError, *_STRING_IDS),

@@ -5,11 +5,11 @@
     CozeError
     ├── APIConnectionError (also ConnectionError)     no answer, or not all of it
     │   ├── APITimeoutError (also TimeoutError)       too slow
-    │   └── IncompleteStreamError                     the stream was cut; `.turn` has what arrived
-    ├── APIStatusError                                the server refused: HTTP status or body code
+    │   └── IncompleteStreamError                     the stream was cut; see `.turn`
+    ├── APIStatusError                                refused, by HTTP status or body code
     │   ├── BadRequestError
     │   │   └── ContextLengthError                    the prompt is longer than the model takes
-    │   ├── AuthenticationError                       the token is wrong, expired or of another region
+    │   ├── AuthenticationError                       wrong, expired or of another region
     │   ├── PermissionDeniedError                     the token lacks a permission
     │   ├── NotFoundError                             no such resource, or not published to the API
     │   ├── ConflictError                             not possible in the present state
@@ -168,10 +168,12 @@ class APIConnectionError(CozeError, ConnectionError):
 
     Attributes:
         request_sent: Whether the server may have received the request.
+        turn: What had arrived of a stream, or None if none had begun.
     """
 
     _retryable = True
     request_sent: bool = True
+    turn: Turn | None = None
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
@@ -179,14 +181,9 @@ class APITimeoutError(APIConnectionError, TimeoutError):
 
 
 class IncompleteStreamError(APIConnectionError):
-    """The stream ended before the chat did: the answer so far is not the whole answer.
-
-    Attributes:
-        turn: Everything that had arrived.
-    """
+    """The stream ended before the chat did: the answer so far, in `turn`, is not all of it."""
 
     _retryable = False  # the chat did start: asking again would run it twice
-    turn: Turn | None = None
 
 
 class APIStatusError(CozeError):

@@ -189,14 +189,14 @@ class DeltaFrame:
         self.is_answer = is_answer_text(self.type, self.content_type, fields.get("role"))
 
 
-def is_answer_text(type: str, content_type: str, role: object) -> bool:
+def is_answer_text(kind: str, content_type: str, role: object) -> bool:
     """Whether a message's content belongs in the answer (section 4.3).
 
     A missing type counts as `answer`, since everything but an id may be missing (section 12);
     cards and audio are answers too, but not text.
     """
     return (
-        type in {"answer", ""}
+        kind in {"answer", ""}
         and content_type in {"text", "object_string", ""}
         and (role or "assistant") == "assistant"
     )

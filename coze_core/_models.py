@@ -129,9 +129,8 @@ _STATUS_SPELLINGS = {
     "required_action": "requires_action",
 }
 TERMINAL_STATUSES = frozenset({"completed", "failed", "canceled", "requires_action", "expired"})
-ChatStatus: TypeAlias = (
-    Literal["created", "in_progress", "completed", "failed", "requires_action", "canceled"] | str
-)
+# Usual values: created, in_progress, completed, failed, requires_action, canceled.
+ChatStatus: TypeAlias = str
 
 
 def _status(value: object) -> object:
@@ -177,9 +176,7 @@ class Chat(WireModel):
         action = self.required_action or {}
         submit = action.get("submit_tool_outputs") or {}
         calls = submit.get("tool_calls") if isinstance(submit, Mapping) else None
-        return [
-            ToolCall.model_validate(call) for call in calls or [] if isinstance(call, Mapping)
-        ]
+        return [ToolCall.model_validate(call) for call in calls or [] if isinstance(call, Mapping)]
 
     @property
     def ended(self) -> bool:

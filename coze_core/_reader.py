@@ -162,9 +162,9 @@ def _completed(sse: ServerSentEvent) -> events.ChatEvent:
     return message_class(str(fields.get("type") or ""))(sse.event, sse.data_bytes, fields)
 
 
-def message_class(type: str) -> type[events.MessageCompleted]:
+def message_class(kind: str) -> type[events.MessageCompleted]:
     """Return the event class of a whole message of this type."""
-    return _MESSAGES.get(type, events.MessageCompleted)
+    return _MESSAGES.get(kind, events.MessageCompleted)
 
 
 def _audio(sse: ServerSentEvent) -> events.ChatEvent:

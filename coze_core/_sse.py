@@ -61,7 +61,7 @@ class ServerSentEvent:
 
 
 class SSEDecoder:
-    """Incremental decoder of one event stream; feed it blocks, take events.
+    r"""Incremental decoder of one event stream; feed it blocks, take events.
 
     Args:
         max_event_bytes: The largest single event accepted, in bytes.
@@ -73,7 +73,7 @@ class SSEDecoder:
         >>> decoder = SSEDecoder()
         >>> decoder.feed(b"event:done")
         []
-        >>> [event.event for event in decoder.feed(b"\\ndata:x\\n\\n")]
+        >>> [event.event for event in decoder.feed(b"\ndata:x\n\n")]
         ['done']
     """
 
@@ -85,7 +85,9 @@ class SSEDecoder:
         self._limit = max_event_bytes
         self._pending: list[bytes] = []  # blocks of the event that is not complete yet
         self._size = 0
-        self._head: bytes | None = b""  # first bytes of the stream, until the BOM question is settled
+        self._head: bytes | None = (
+            b""  # first bytes of the stream, until the BOM question is settled
+        )
         self._after_cr = False  # the last block ended with CR: a leading LF belongs to it
         self._id: str | None = None
 
@@ -129,7 +131,7 @@ class SSEDecoder:
             self._head = head
             return b""
         self._head = None
-        return head[len(_BOM) :] if head.startswith(_BOM) else head
+        return head.removeprefix(_BOM)
 
     def _normalize_newlines(self, block: bytes) -> bytes:
         if not block:
@@ -199,9 +201,7 @@ class SSEDecoder:
                 retry = int(value)
         if not data:
             return None
-        return ServerSentEvent(
-            name.decode("utf-8", "replace"), b"\n".join(data), self._id, retry
-        )
+        return ServerSentEvent(name.decode("utf-8", "replace"), b"\n".join(data), self._id, retry)
 
 
 def _field(value: bytes) -> bytes:
@@ -224,7 +224,7 @@ def encode_event(
     space: bool = False,
     newline: str = "\n",
 ) -> bytes:
-    """Encode one server-sent event, blank line included.
+    r"""Encode one server-sent event, blank line included.
 
     Args:
         event: The event name, or None for no `event` line.
@@ -235,7 +235,7 @@ def encode_event(
 
     Example:
         >>> encode_event("done", '"[DONE]"')
-        b'event:done\\ndata:"[DONE]"\\n\\n'
+        b'event:done\ndata:"[DONE]"\n\n'
     """
     colon = ": " if space else ":"
     lines = []

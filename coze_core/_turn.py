@@ -286,9 +286,7 @@ class Turn:
             if event.msg_type == "knowledge_recall":
                 self.knowledge.append(event.data)
 
-    def _activity(
-        self, kind: str, name: str, content: str, event: events.MessageCompleted
-    ) -> None:
+    def _activity(self, kind: str, name: str, content: str, event: events.MessageCompleted) -> None:
         self.tool_activity.append(ToolActivity(kind, name, content, event.message_id))
 
     def _chat(self, chat: Chat, status: str) -> None:

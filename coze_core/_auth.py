@@ -1,0 +1,116 @@
+"""Who we are to the server.
+
+`Auth` is what a client needs of any kind of credential. A personal or service token never changes;
+kinds that renew themselves implement the same protocol and do their requests as flows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+from coze_core._call import Call, Reply
+from coze_core._errors import AuthenticationError
+from coze_core._flow import Flow, exclusive
+from coze_core._retry import RetryPolicy, retrying
+
+
+@runtime_checkable
+class Auth(Protocol):
+    """A credential.
+
+    Example:
+        A token kept by somebody else::
+
+            class FromVault:
+                refreshable = True
+
+                def token(self) -> str | None:
+                    return vault.get("coze")
+
+                def refresh(self, stale: str | None) -> Flow[None]:
+                    vault.renew("coze")
+                    yield from ()  # a flow without steps is still a generator
+    """
+
+    @property
+    def refreshable(self) -> bool:
+        """Whether `refresh` can bring a new token."""
+
+    def token(self) -> str | None:
+        """Return the token to send, or None if a new one has to be fetched first."""
+
+    def refresh(self, stale: str | None) -> Flow[None]:
+        """Fetch a new token, unless the present one is not `stale` any more."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TokenAuth:
+    """A personal or service access token (protocol notes, section 7.1).
+
+    Args:
+        value: The token, such as `pat_...`.
+
+    Raises:
+        ValueError: If the token is empty or has characters that no token has.
+    """
+
+    value: str
+    refreshable: bool = False
+
+    def __post_init__(self) -> None:
+        check_token(self.value)
+
+    def __repr__(self) -> str:
+        return "TokenAuth('***')"
+
+    def token(self) -> str | None:
+        """Return the token."""
+        return self.value
+
+    def refresh(self, stale: str | None) -> Flow[None]:  # noqa: ARG002 - the protocol's argument
+        """Do nothing: this kind cannot be renewed."""
+        yield from ()
+
+
+def check_token(token: str) -> None:
+    """Refuse what cannot be a token, without showing it.
+
+    Raises:
+        ValueError: If it is empty or has white space, control or non-ASCII characters.
+    """
+    if not token:
+        raise ValueError("the token is empty: set COZE_API_TOKEN or pass token=")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ValueError(
+            "the token has white space or characters no token has: copy it again, without "
+            "line ends and without the word 'Bearer' / 令牌含有空格或非法字符，请重新复制"
+        )
+
+
+def authorized(call: Call, auth: Auth, policy: RetryPolicy) -> Flow[Reply]:
+    """Perform a call with the token, which is renewed once if the server refuses it.
+
+    Raises:
+        CozeError: What the last attempt ended with.
+    """
+    token = auth.token()
+    if token is None:
+        yield from exclusive(auth, lambda: auth.refresh(None))
+        token = auth.token()
+    try:
+        return (yield from _with_token(call, token, policy))
+    except AuthenticationError:
+        if not auth.refreshable:
+            raise
+    stale = token
+    yield from exclusive(auth, lambda: auth.refresh(stale))
+    return (yield from _with_token(call, auth.token(), policy))
+
+
+def _with_token(call: Call, token: str | None, policy: RetryPolicy) -> Flow[Reply]:
+    if token is None:
+        raise AuthenticationError("no token could be had: sign in again")
+    check_token(token)
+    signed = replace(call, headers={**call.headers, "Authorization": f"Bearer {token}"})
+    return (yield from retrying(signed, policy))

@@ -1,0 +1,167 @@
+"""From a flow to a method of each client: the whole difference between the two, in one file.
+
+A binding is a descriptor, so `client.chat.create` has the parameters, the docstring and the
+result type of the flow that it runs; type checkers see them through `ParamSpec`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar
+
+from coze_core._flow import Flow
+from coze_core._models import WireModel
+from coze_core._paging import AsyncPager, Page, Pager, Pages
+from coze_core._pump import StreamRequest
+from coze_core._streams import AsyncChatStream, ChatStream
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+M = TypeVar("M", bound=WireModel)
+
+
+class Runs(Protocol):
+    """What the blocking client offers to its resources."""
+
+    def run(self, flow: Flow[T], /) -> T:
+        """Run a flow, signed and repeated as the client does."""
+
+    def open_stream(self, request: StreamRequest, /) -> ChatStream:
+        """Return a stream that is not open yet."""
+
+
+class AsyncRuns(Protocol):
+    """What the awaiting client offers to its resources."""
+
+    async def run(self, flow: Flow[T], /) -> T:
+        """Run a flow, signed and repeated as the client does."""
+
+    def open_stream(self, request: StreamRequest, /) -> AsyncChatStream:
+        """Return a stream that is not open yet."""
+
+
+class Resource:
+    """A group of methods of the blocking client."""
+
+    def __init__(self, client: Runs) -> None:
+        self.client = client
+
+
+class AsyncResource:
+    """A group of methods of the awaiting client."""
+
+    def __init__(self, client: AsyncRuns) -> None:
+        self.client = client
+
+
+Holder = TypeVar("Holder", Resource, AsyncResource)
+
+
+class Method(Generic[Holder, P, R]):
+    """A function of a resource's client, shown as a method of the resource."""
+
+    def __init__(
+        self,
+        source: Callable[..., object],
+        call: Callable[Concatenate[Holder, P], R],
+        returns: str,
+    ) -> None:
+        self._call: Callable[Concatenate[Holder, P], R] = call
+        self._source = source
+        self._returns = returns
+        self.__doc__ = source.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+        self._qualname = f"{owner.__qualname__}.{name}"
+
+    def __get__(self, resource: Holder, owner: type | None = None) -> Callable[P, R]:
+        if resource is None:
+            return self  # on the class itself, as for a property
+        call = self._call
+
+        def direct(*args: P.args, **kwargs: P.kwargs) -> R:
+            return call(resource, *args, **kwargs)
+
+        bound: Callable[P, R] = direct
+        if sys.version_info >= (3, 12) and inspect.iscoroutinefunction(call):
+            bound = inspect.markcoroutinefunction(direct)
+        functools.update_wrapper(bound, self._source)
+        bound.__name__ = self._name
+        bound.__qualname__ = self._qualname
+        bound.__annotations__ = {**self._source.__annotations__, "return": self._returns}
+        signature = inspect.signature(self._source)
+        bound.__signature__ = signature.replace(  # type: ignore[attr-defined]  # set, never declared
+            return_annotation=self._returns
+        )
+        resource.__dict__[self._name] = bound  # found there first from now on
+        return bound
+
+
+def _result(source: Callable[..., object]) -> str:
+    """Return what a flow or a list of pages holds, as it is written in its annotation."""
+    written = str(source.__annotations__.get("return", "None"))
+    return written[written.index("[") + 1 : -1] if "[" in written else written
+
+
+def blocking(flow: Callable[P, Flow[T]]) -> Method[Resource, P, T]:
+    """Bind a flow to the blocking client."""
+
+    def call(resource: Resource, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return resource.client.run(flow(*args, **kwargs))
+
+    return Method(flow, call, _result(flow))
+
+
+def awaiting(flow: Callable[P, Flow[T]]) -> Method[AsyncResource, P, Awaitable[T]]:
+    """Bind a flow to the awaiting client."""
+
+    async def call(resource: AsyncResource, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await resource.client.run(flow(*args, **kwargs))
+
+    return Method(flow, call, _result(flow))
+
+
+def streaming(make: Callable[P, StreamRequest]) -> Method[Resource, P, ChatStream]:
+    """Bind a stream to the blocking client."""
+
+    def call(resource: Resource, /, *args: P.args, **kwargs: P.kwargs) -> ChatStream:
+        return resource.client.open_stream(make(*args, **kwargs))
+
+    return Method(make, call, "ChatStream")
+
+
+def async_streaming(
+    make: Callable[P, StreamRequest],
+) -> Method[AsyncResource, P, AsyncChatStream]:
+    """Bind a stream to the awaiting client."""
+
+    def call(resource: AsyncResource, /, *args: P.args, **kwargs: P.kwargs) -> AsyncChatStream:
+        return resource.client.open_stream(make(*args, **kwargs))
+
+    return Method(make, call, "AsyncChatStream")
+
+
+def paging(make: Callable[P, Pages[M]]) -> Method[Resource, P, Pager[M]]:
+    """Bind a list to the blocking client."""
+
+    def call(resource: Resource, /, *args: P.args, **kwargs: P.kwargs) -> Pager[M]:
+        return Pager(make(*args, **kwargs), resource.client.run)
+
+    return Method(make, call, f"Pager[{_result(make)}]")
+
+
+def async_paging(make: Callable[P, Pages[M]]) -> Method[AsyncResource, P, AsyncPager[M]]:
+    """Bind a list to the awaiting client."""
+
+    def call(resource: AsyncResource, /, *args: P.args, **kwargs: P.kwargs) -> AsyncPager[M]:
+        def run(flow: Flow[Page[M]]) -> Awaitable[Page[M]]:
+            return resource.client.run(flow)
+
+        return AsyncPager(make(*args, **kwargs), run)
+
+    return Method(make, call, f"AsyncPager[{_result(make)}]")

@@ -1,0 +1,284 @@
+"""Our own request and response values, and how a reply becomes data or the right error.
+
+Protocol notes, sections 1.2 to 1.6. No HTTP library here: a driver turns a `Call` into bytes on
+the wire and the bytes that come back into a `Reply`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Final, TypeAlias, TypeVar
+
+from pydantic import ValidationError
+
+from coze_core._codes import status_error
+from coze_core._errors import ErrorResponse, ProtocolError
+from coze_core._models import WireModel
+
+M = TypeVar("M", bound=WireModel)
+
+# Where a reply may hold its payload (sections 1.4 and 10.4), in the order of trying.
+_PLACES: Final = ("data", "message", "ChatV3ChatDetail", "Messages", "ConversationData")
+_SHOWN_BODY: Final = 4096  # how much of an error body is kept, in characters
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One file to send as multipart form data.
+
+    Attributes:
+        file_name: The name the server stores.
+        open: Returns the content from its start, so that a second attempt sends all of it.
+        content_type: The media type, or None to let the server find out.
+    """
+
+    file_name: str
+    open: Callable[[], bytes | BinaryIO]
+    content_type: str | None = None
+
+
+FileInput: TypeAlias = (
+    str | os.PathLike[str] | bytes | BinaryIO | tuple[str, bytes] | tuple[str, bytes, str]
+)
+
+
+def path_of(file: str | os.PathLike[str]) -> Path:
+    """Return the path of a file that exists.
+
+    Raises:
+        ValueError: If there is no such file.
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise ValueError(f"there is no file at {str(path)!r}")
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path below the base URL.
+        query: Query parameters; those that are None are left out.
+        json: The JSON body, or None for none.
+        upload: A file to send instead of JSON.
+        headers: Further headers.
+        stream: Whether the reply's body is to be read as it comes.
+        repeatable: Whether sending it twice does no harm.
+        timeout: Bound on each wait of this call, in seconds; None for the client's own.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str | int | None] = field(default_factory=dict)
+    json: Mapping[str, object] | None = None
+    upload: Upload | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    stream: bool = False
+    repeatable: bool = False
+    timeout: float | None = None
+
+    @property
+    def secret(self) -> str:
+        """The token this call carries, or `""`."""
+        return self.headers.get("Authorization", "").removeprefix("Bearer ")
+
+
+class Reply:
+    """What came back.
+
+    Attributes:
+        status_code: The HTTP status.
+        headers: The headers, names in lower case.
+        body: The body; empty for a stream.
+        stream: The open body of a stream, as the driver made it, or None.
+    """
+
+    __slots__ = ("_payload", "body", "headers", "status_code", "stream")
+
+    def __init__(
+        self,
+        status_code: int,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        stream: object | None = None,
+    ) -> None:
+        self.status_code = status_code
+        self.headers = headers
+        self.body = body
+        self.stream = stream
+        self._payload: object = _UNREAD
+
+    @property
+    def payload(self) -> object:
+        """The body as JSON, or None if it is not JSON."""
+        if self._payload is _UNREAD:
+            try:
+                self._payload = json.loads(self.body) if self.body else None
+            except ValueError:
+                self._payload = None
+        return self._payload
+
+    @property
+    def log_id(self) -> str | None:
+        """The log id: of the body, else of the headers (section 1.3)."""
+        payload = self.payload
+        if isinstance(payload, Mapping):
+            for key in ("detail", "error"):
+                detail = payload.get(key)
+                if isinstance(detail, Mapping) and detail.get("logid"):
+                    return str(detail["logid"])
+        return self.headers.get("x-tt-logid") or self.headers.get("x-log-id")
+
+    def mask(self, secret: str) -> None:
+        """Remove a secret from the body, in case the server repeats it in an error."""
+        if secret and secret.encode() in self.body:
+            self.body = self.body.replace(secret.encode(), b"***")
+            self._payload = _UNREAD
+
+    def raise_for_error(self) -> None:
+        """Raise what the reply says went wrong, if anything did (section 1.5).
+
+        Raises:
+            APIStatusError: A code that is not 0 in the body, or an HTTP status of 300 or more.
+            ProtocolError: A body that should be JSON and is not.
+        """
+        if self.stream is not None:
+            return
+        payload = self.payload
+        code, message = _envelope(payload)
+        if code is None and self.status_code < 300:
+            if not isinstance(payload, Mapping):
+                raise self._not_json()
+            return
+        raise status_error(
+            code,
+            message or self._plain_message(),
+            status_code=self.status_code,
+            log_id=self.log_id,
+            response=self._error_response(),
+        )
+
+    def _plain_message(self) -> str:
+        if 300 <= self.status_code < 400:
+            return f"HTTP {self.status_code}, redirect to {self.headers.get('location', '?')}"
+        text = self.body[:200].decode("utf-8", "replace").strip()
+        return f"HTTP {self.status_code}" + (f": {text}" if text else "")
+
+    def _error_response(self) -> ErrorResponse:
+        text = self.body[: 4 * _SHOWN_BODY].decode("utf-8", "replace")[:_SHOWN_BODY]
+        return ErrorResponse(self.status_code, self.headers, text)
+
+    def _not_json(self) -> ProtocolError:
+        text = self.body[:200].decode("utf-8", "replace").strip()
+        return ProtocolError(
+            f"the server answered something that is not a Coze reply: {text!r}",
+            status_code=self.status_code,
+            log_id=self.log_id,
+            response=self._error_response(),
+            hint_en="Check base_url: it must be the API host, such as https://api.coze.com.",
+            hint_zh="请检查 base_url：应为 API 域名，例如 https://api.coze.cn。",
+        )
+
+    # -- data
+
+    def data(self) -> object:
+        """Return the payload from wherever this endpoint keeps it; None if there is none."""
+        payload = self.payload
+        if not isinstance(payload, Mapping):
+            return None
+        return next((payload[place] for place in _PLACES if payload.get(place) is not None), None)
+
+    def read(self, model: type[M]) -> M:
+        """Return the payload as this model.
+
+        Raises:
+            ProtocolError: If there is no payload or it has another shape.
+        """
+        data = self.data()
+        if not isinstance(data, Mapping):
+            raise self._wrong_shape(model)
+        return self.parse(model, data)
+
+    def read_list(self, model: type[M]) -> list[M]:
+        """Return the payload as a list; a missing one is an empty list (section 2.4)."""
+        data = self.data()
+        if data is None:
+            return []
+        if not isinstance(data, list):
+            raise self._wrong_shape(model)
+        return [self.parse(model, item) for item in data]
+
+    def parse(self, model: type[M], data: object) -> M:
+        """Return one value as this model, marked with the log id.
+
+        Raises:
+            ProtocolError: If it has another shape.
+        """
+        try:
+            value = model.model_validate(data)
+        except ValidationError as error:
+            raise self._wrong_shape(model) from error
+        value._log_id = self.log_id  # noqa: SLF001 - the model's own private attribute, set once
+        return value
+
+    def _wrong_shape(self, model: type[WireModel]) -> ProtocolError:
+        return ProtocolError(
+            f"the reply holds no {model.__name__}",
+            status_code=self.status_code,
+            log_id=self.log_id,
+            response=self._error_response(),
+        )
+
+
+_UNREAD: Final = object()
+
+
+def _envelope(payload: object) -> tuple[int | None, str]:
+    """Return the error code (None for success) and message of an envelope (section 1.4)."""
+    if not isinstance(payload, Mapping):
+        return None, ""
+    code = _int(payload.get("code"))
+    message = payload.get("msg") or payload.get("message")
+    if code:
+        return code, str(message or "")
+    if payload.get("error_code") or payload.get("error_message"):  # OAuth (section 7.6)
+        name = str(payload.get("error_code") or "")
+        return -1, f"{name}: {payload.get('error_message') or payload.get('error') or ''}"
+    return None, str(message or "") if isinstance(message, str) else ""
+
+
+def _int(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return 0
+
+
+def is_event_stream(content_type: str, head: bytes) -> bool | None:
+    """Tell an event stream from a JSON or HTML body (sections 1.6 and 12).
+
+    Args:
+        content_type: The reply's content type; some proxies strip or change it.
+        head: The first bytes of the body.
+
+    Returns:
+        True or False, or None when more bytes are needed to tell.
+    """
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
+    if not start:
+        return None
+    if start[:1] in b"{[<":
+        return False
+    if "text/event-stream" in content_type:
+        return True
+    fields = (b"event", b"data", b"id", b"retry", b":")
+    if any(start.startswith(field) for field in fields):
+        return True
+    return None if any(field.startswith(start) for field in fields) else False

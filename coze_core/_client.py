@@ -1,0 +1,316 @@
+"""The two clients: configuration, credential and resources."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Generic, Literal, Self, TypeVar
+
+import httpx
+
+from coze_core import _resources as resources
+from coze_core._auth import Auth, TokenAuth
+from coze_core._call import Reply
+from coze_core._config import (
+    ClientConfig,
+    Timeouts,
+    check_headers,
+    from_environment,
+    resolve_base_url,
+)
+from coze_core._drivers import AsyncDriver, SyncDriver
+from coze_core._endpoints import chat
+from coze_core._flow import Flow, send
+from coze_core._models import Chat
+from coze_core._pump import Pump, StreamRequest
+from coze_core._retry import RetryPolicy
+from coze_core._session import session
+from coze_core._streams import AsyncChatStream, ChatStream
+
+T = TypeVar("T")
+D = TypeVar("D", SyncDriver, AsyncDriver)
+
+
+def _auth(token: str | None, auth: Auth | None) -> Auth:
+    if token is not None and auth is not None:
+        raise ValueError("give token or auth, not both")
+    if auth is not None:
+        return auth
+    found = token if token is not None else from_environment("token")
+    if found is None:
+        raise ValueError(
+            "no token: set COZE_API_TOKEN or pass token= / "
+            "未提供令牌：请设置 COZE_API_TOKEN 或传入 token="
+        )
+    return TokenAuth(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Flows:
+    """The flows that streams need, signed and repeated as this client does."""
+
+    auth: Auth
+    config: ClientConfig
+
+    def open(self, request: StreamRequest) -> Flow[Reply]:
+        call = request.call
+        if request.deadline is not None:
+            call = replace(call, timeout=min(request.deadline, self.config.timeouts.read))
+        return session(send(call), self.auth, self.config.retry)
+
+    def cancel(self, *, conversation_id: str, chat_id: str) -> Flow[Chat]:
+        ids = {"conversation_id": conversation_id, "chat_id": chat_id}
+        return session(chat.cancel(**ids), self.auth, self.config.retry)
+
+    def quick_cancel(self, *, conversation_id: str, chat_id: str) -> Flow[None]:
+        ids = {"conversation_id": conversation_id, "chat_id": chat_id}
+        once = replace(self.config.retry, max_retries=0)
+        return session(chat.quick_cancel(**ids), self.auth, once)
+
+
+class _Base(abc.ABC, Generic[D]):
+    """What needs no I/O and is the same for both clients."""
+
+    _driver: D
+    _given: tuple[object | None, object | None]
+
+    def _set_up(self, auth: Auth, config: ClientConfig, driver: D) -> None:
+        self._auth = auth
+        self._config = config
+        self._driver = driver
+        self._flows = _Flows(auth, config)
+
+    @property
+    def base_url(self) -> str:
+        """The API host that requests go to."""
+        return self._config.base_url
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self._config.base_url!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        if any(part is not None for part in self._given):
+            raise TypeError(
+                "a client made with http_client= or transport= cannot be pickled: "
+                "make it anew where it is needed"
+            )
+        return {"auth": self._auth, "config": self._config}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._begin(state["auth"], state["config"], None, None)
+
+    def __copy__(self) -> Self:
+        return self.with_options()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.with_options()
+
+    def with_options(
+        self,
+        *,
+        timeout: float | Timeouts | None = None,
+        max_retries: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Return a client with some options changed and everything else as in this one.
+
+        Args:
+            timeout: Seconds for every wait, or `Timeouts`.
+            max_retries: Attempts after the first.
+            headers: Further headers.
+
+        Raises:
+            ValueError: Values that cannot be.
+
+        Example:
+            >>> client.with_options(timeout=5).users.me()  # doctest: +SKIP
+        """
+        config = self._config.changed(timeout=timeout, max_retries=max_retries, headers=headers)
+        client = type(self).__new__(type(self))
+        client._begin(self._auth, config, *self._given)  # noqa: SLF001 - another of our own kind
+        return client
+
+    @abc.abstractmethod
+    def _begin(self, auth: Auth, config: ClientConfig, http_client: Any, transport: Any) -> None:
+        """Make the driver and the resources."""
+
+
+def _config(
+    base_url: str | None,
+    region: str | None,
+    timeout: float | Timeouts | None,
+    max_retries: int,
+    headers: Mapping[str, str] | None,
+    proxy: str | None,
+) -> ClientConfig:
+    return ClientConfig(
+        base_url=resolve_base_url(base_url, region),
+        timeouts=Timeouts.of(timeout),
+        retry=RetryPolicy(max_retries=max_retries),
+        headers=check_headers(headers or {}),
+        proxy=proxy,
+    )
+
+
+class CozeClient(_Base[SyncDriver]):
+    """A Coze client that blocks; one object serves any number of threads.
+
+    Args:
+        token: The access token; `COZE_API_TOKEN` if None.
+        auth: Another kind of credential, instead of a token.
+        base_url: The API host; `COZE_API_BASE`, else https://api.coze.com, if None.
+        region: `com` or `cn`, instead of base_url.
+        timeout: Seconds for every wait, or `Timeouts`.
+        max_retries: Attempts after the first, where sending again is safe.
+        headers: Sent with every request.
+        proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
+        http_client: Your own `httpx.Client`; it is never closed here.
+        transport: Your own `httpx.BaseTransport`.
+
+    Raises:
+        ValueError: A setting that cannot be, or no token.
+
+    Example:
+        >>> client = CozeClient(region="cn")  # doctest: +SKIP
+        >>> client.users.me().user_name  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        token: str | None = None,
+        *,
+        auth: Auth | None = None,
+        base_url: str | None = None,
+        region: Literal["com", "cn"] | None = None,
+        timeout: float | Timeouts | None = None,
+        max_retries: int = 2,
+        headers: Mapping[str, str] | None = None,
+        proxy: str | None = None,
+        http_client: httpx.Client | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        config = _config(base_url, region, timeout, max_retries, headers, proxy)
+        self._begin(_auth(token, auth), config, http_client, transport)
+
+    def _begin(
+        self,
+        auth: Auth,
+        config: ClientConfig,
+        http_client: httpx.Client | None,
+        transport: httpx.BaseTransport | None,
+    ) -> None:
+        self._given = (http_client, transport)
+        self._set_up(auth, config, SyncDriver(config, http_client, transport))
+        self.chat = resources.Chats(self)
+        self.conversations = resources.Conversations(self)
+        self.files = resources.Files(self)
+        self.bots = resources.Bots(self)
+        self.workspaces = resources.Workspaces(self)
+        self.users = resources.Users(self)
+
+    def run(self, flow: Flow[T], /) -> T:
+        """Run a flow, signed and repeated as this client does."""
+        return self._driver.run(session(flow, self._auth, self._config.retry))
+
+    def open_stream(self, request: StreamRequest, /) -> ChatStream:
+        """Return a stream that is opened when it is entered or iterated."""
+        pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
+        return ChatStream(self._driver, pump, request, self._flows)
+
+    def close(self) -> None:
+        """Close the connections; the client opens new ones if it is used again."""
+        self._driver.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncCozeClient(_Base[AsyncDriver]):
+    """A Coze client that awaits; one object serves any number of event loops, asyncio or trio.
+
+    Args:
+        token: The access token; `COZE_API_TOKEN` if None.
+        auth: Another kind of credential, instead of a token.
+        base_url: The API host; `COZE_API_BASE`, else https://api.coze.com, if None.
+        region: `com` or `cn`, instead of base_url.
+        timeout: Seconds for every wait, or `Timeouts`.
+        max_retries: Attempts after the first, where sending again is safe.
+        headers: Sent with every request.
+        proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
+        http_client: Your own `httpx.AsyncClient`; it is never closed here.
+        transport: Your own `httpx.AsyncBaseTransport`.
+
+    Raises:
+        ValueError: A setting that cannot be, or no token.
+
+    Example:
+        >>> client = AsyncCozeClient(region="cn")  # doctest: +SKIP
+        >>> (await client.users.me()).user_name  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        token: str | None = None,
+        *,
+        auth: Auth | None = None,
+        base_url: str | None = None,
+        region: Literal["com", "cn"] | None = None,
+        timeout: float | Timeouts | None = None,
+        max_retries: int = 2,
+        headers: Mapping[str, str] | None = None,
+        proxy: str | None = None,
+        http_client: httpx.AsyncClient | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        config = _config(base_url, region, timeout, max_retries, headers, proxy)
+        self._begin(_auth(token, auth), config, http_client, transport)
+
+    def _begin(
+        self,
+        auth: Auth,
+        config: ClientConfig,
+        http_client: httpx.AsyncClient | None,
+        transport: httpx.AsyncBaseTransport | None,
+    ) -> None:
+        self._given = (http_client, transport)
+        self._set_up(auth, config, AsyncDriver(config, http_client, transport))
+        self.chat = resources.AsyncChats(self)
+        self.conversations = resources.AsyncConversations(self)
+        self.files = resources.AsyncFiles(self)
+        self.bots = resources.AsyncBots(self)
+        self.workspaces = resources.AsyncWorkspaces(self)
+        self.users = resources.AsyncUsers(self)
+
+    async def run(self, flow: Flow[T], /) -> T:
+        """Run a flow, signed and repeated as this client does."""
+        return await self._driver.run(session(flow, self._auth, self._config.retry))
+
+    def open_stream(self, request: StreamRequest, /) -> AsyncChatStream:
+        """Return a stream that is opened when it is entered or iterated."""
+        pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
+        return AsyncChatStream(self._driver, pump, request, self._flows)
+
+    async def aclose(self) -> None:
+        """Close the connections of this event loop; new ones are opened if it is used again."""
+        await self._driver.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,151 @@
+"""What a client is told, and the only place that reads the environment.
+
+| variable | meaning |
+| --- | --- |
+| `COZE_API_TOKEN` | the access token |
+| `COZE_API_BASE` | the API host, `https://api.coze.com` if unset |
+| `COZE_BOT_ID` | the bot to talk to, for the framework adapters |
+| `COZE_USER_ID` | the end user's id, for the framework adapters |
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from coze_core._retry import RetryPolicy
+from coze_core._version import __version__
+
+Region = Literal["com", "cn"]
+REGIONS: Final[dict[str, str]] = {
+    "com": "https://api.coze.com",
+    "cn": "https://api.coze.cn",
+}
+_ENVIRONMENT: Final = {
+    "token": "COZE_API_TOKEN",
+    "base_url": "COZE_API_BASE",
+    "bot_id": "COZE_BOT_ID",
+    "user_id": "COZE_USER_ID",
+}
+
+
+def from_environment(name: Literal["token", "base_url", "bot_id", "user_id"]) -> str | None:
+    """Return a setting from the environment, or None if it is unset or empty."""
+    return os.environ.get(_ENVIRONMENT[name], "").strip() or None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Bounds on waiting, in seconds.
+
+    Attributes:
+        connect: To reach the server.
+        read: Between two reads of a reply: the longest silence in a stream.
+        write: To hand over a piece of the request.
+        pool: For a free connection.
+        idle: How long a stream may live on heartbeats alone, with nothing said.
+    """
+
+    connect: float = 10.0
+    read: float = 120.0
+    write: float = 60.0
+    pool: float = 60.0
+    idle: float = 600.0
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if not getattr(self, name) > 0:
+                raise ValueError(f"the {name} timeout must be more than 0 seconds")
+
+    @classmethod
+    def of(cls, value: float | Timeouts | None) -> Timeouts:
+        """Return timeouts from one number for every wait, or as given, or the defaults."""
+        if value is None:
+            return cls()
+        if isinstance(value, Timeouts):
+            return value
+        return cls(value, value, value, value, max(value, cls().idle))
+
+
+@dataclass(frozen=True, slots=True)
+class ClientConfig:
+    """Everything that shapes a client's requests, without the credential.
+
+    Attributes:
+        base_url: Scheme, host and an optional path prefix, no slash at the end.
+        timeouts: Bounds on waiting.
+        retry: When to send again.
+        headers: Sent with every request.
+        proxy: A proxy URL; None uses the usual proxy variables of the environment.
+    """
+
+    base_url: str
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    proxy: str | None = field(default=None, repr=False)  # may hold a password
+
+    def changed(
+        self,
+        *,
+        timeout: float | Timeouts | None,
+        max_retries: int | None,
+        headers: Mapping[str, str] | None,
+    ) -> ClientConfig:
+        """Return a copy with these options changed."""
+        config = self
+        if timeout is not None:
+            config = replace(config, timeouts=Timeouts.of(timeout))
+        if max_retries is not None:
+            config = replace(config, retry=replace(config.retry, max_retries=max_retries))
+        if headers is not None:
+            config = replace(config, headers=check_headers({**config.headers, **headers}))
+        return config
+
+
+def resolve_base_url(base_url: str | None, region: str | None) -> str:
+    """Return the API host: from the arguments, then the environment, then the global one.
+
+    Raises:
+        ValueError: If both arguments are given, or one is not usable.
+    """
+    if base_url and region:
+        raise ValueError("give base_url or region, not both")
+    if region is not None:
+        if region not in REGIONS:
+            raise ValueError(f"region must be one of {sorted(REGIONS)}, not {region!r}")
+        return REGIONS[region]
+    url = (base_url or from_environment("base_url") or REGIONS["com"]).strip().rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(
+            f"base_url must begin with https:// or http:// and name a host, not {url!r}"
+        )
+    if parts.query or parts.fragment or parts.username:
+        raise ValueError("base_url must not have a query, a fragment or a user name")
+    return url
+
+
+def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Refuse headers that cannot be sent, or that a client sets itself.
+
+    Raises:
+        ValueError: Naming the header, never its value.
+    """
+    for name, value in headers.items():
+        if name.lower() == "authorization":
+            raise ValueError("pass the credential as token= or auth=, not as a header")
+        if not name.isascii() or not value.isascii() or not value.isprintable():
+            raise ValueError(f"the header {name!r} has characters that cannot be sent")
+    return dict(headers)
+
+
+def user_agent() -> str:
+    """Return what we call ourselves."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    return f"coze-bridge/{__version__} python/{python} {platform.system().lower() or 'unknown'}"

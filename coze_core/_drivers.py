@@ -1,0 +1,442 @@
+"""The two drivers: they perform the steps of a flow, one blocking, one awaiting.
+
+They stand side by side, in the same order, so that a difference between them is a visible one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+import time
+import weakref
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from typing import Any, BinaryIO, Final, TypeVar
+
+import anyio
+import anyio.to_thread
+import httpx
+
+from coze_core._call import Call, Reply, Upload, is_event_stream
+from coze_core._config import ClientConfig
+from coze_core._errors import CozeError
+from coze_core._flow import Exclusive, Flow, Send, Sleep
+from coze_core._http import (
+    client_options,
+    connection_error,
+    lower_headers,
+    multipart,
+    request_options,
+)
+from coze_core._loops import running_loop
+
+T = TypeVar("T")
+
+_MAX_ERROR_BODY: Final = 1 << 20  # bytes; an error page is never that large
+_LOCKS: Final[weakref.WeakKeyDictionary[Any, threading.Lock]] = weakref.WeakKeyDictionary()
+_LOCKS_GUARD: Final = threading.Lock()
+# The pool of httpcore looks through all its connections at every request: at 1,000 of them that is
+# most of the work. So one pool takes this many streams at once, and then a further one is made.
+_STREAMS_A_POOL: Final = 50
+
+
+def _lock_of(key: object) -> threading.Lock:
+    with _LOCKS_GUARD:
+        return _LOCKS.setdefault(key, threading.Lock())
+
+
+# -- blocking
+
+
+class Body:
+    """The open body of a streamed reply."""
+
+    def __init__(self, response: httpx.Response, config: ClientConfig) -> None:
+        self._response = response
+        self._config = config
+        self._blocks = response.iter_bytes()
+        self._head: list[bytes] = []
+
+    def is_stream(self) -> bool:
+        """Whether this is an event stream: by its type, then by its first bytes."""
+        content_type = self._response.headers.get("content-type", "")
+        if self._response.status_code >= 300:
+            return False
+        for block in self._blocks:
+            self._head.append(block)
+            verdict = is_event_stream(content_type, b"".join(self._head))
+            if verdict is not None:
+                return verdict
+        return "text/event-stream" in content_type
+
+    def read(self) -> bytes:
+        """Read what is left, up to a bound."""
+        body = b"".join(self._head)
+        for block in self._blocks:
+            body += block
+            if len(body) > _MAX_ERROR_BODY:
+                break
+        return body
+
+    def blocks(self) -> Iterator[bytes]:
+        """Iterate over the blocks as the network brings them.
+
+        Raises:
+            CozeError: If the connection breaks.
+        """
+        try:
+            yield from self._head
+            self._head = []
+            yield from self._blocks
+        except httpx.HTTPError as error:
+            raise connection_error(error, self._config) from error
+
+    @property
+    def socket(self) -> Any:
+        """The socket underneath, or None where there is none of its own."""
+        stream = self._response.extensions.get("network_stream")
+        if stream is None or self._response.http_version == "HTTP/2":
+            return None
+        return stream.get_extra_info("socket")
+
+    def close(self) -> None:
+        """Close the connection, or give it back if the body was read to its end."""
+        self._response.close()
+
+
+class SyncDriver:
+    """Runs flows by blocking; one HTTP client serves all threads."""
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        client: httpx.Client | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.config = config
+        self.given_client = client
+        self.transport = transport
+        self._own: httpx.Client | None = None
+        self._lock = threading.Lock()
+
+    def run(self, flow: Flow[T]) -> T:
+        """Run a flow to its end and return its result."""
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    outcome = self._perform(step)
+                except CozeError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(outcome)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        finally:
+            flow.close()
+
+    def _perform(self, step: object) -> Reply | None:
+        if isinstance(step, Send):
+            return self._send(step.call)
+        if isinstance(step, Sleep):
+            time.sleep(step.seconds)
+        elif isinstance(step, Exclusive):
+            with _lock_of(step.key):
+                self.run(step.make())
+        return None
+
+    def _send(self, call: Call) -> Reply:
+        client = self._client()
+        with contextlib.ExitStack() as stack:
+            form = multipart(call, _opened(call.upload, stack))
+            request = client.build_request(**request_options(call, self.config), **form)
+            try:
+                response = client.send(request, stream=call.stream, follow_redirects=False)
+                if not call.stream:
+                    return Reply(
+                        response.status_code, lower_headers(response.headers), response.content
+                    )
+                return self._open(Body(response, self.config), response)
+            except httpx.HTTPError as error:
+                raise connection_error(error, self.config) from error
+
+    def _open(self, body: Body, response: httpx.Response) -> Reply:
+        headers = lower_headers(response.headers)
+        try:
+            if body.is_stream():
+                return Reply(response.status_code, headers, stream=body)
+            content = body.read()
+        except BaseException:
+            body.close()
+            raise
+        body.close()
+        return Reply(response.status_code, headers, content)
+
+    def _client(self) -> httpx.Client:
+        if self.given_client is not None:
+            return self.given_client
+        client = self._own
+        if client is None:
+            with self._lock:
+                if self._own is None:
+                    options = client_options(self.config)
+                    self._own = httpx.Client(**options, transport=self.transport)
+                    # A client that nobody closes closes its sockets when it is collected.
+                    weakref.finalize(self, self._own.close)
+                client = self._own
+        return client
+
+    def close(self) -> None:
+        """Close our own connections; a client that was given stays open."""
+        with self._lock:
+            client, self._own = self._own, None
+        if client is not None:
+            client.close()
+
+
+def _opened(upload: Upload | None, stack: contextlib.ExitStack) -> bytes | BinaryIO | None:
+    if upload is None:
+        return None
+    content = upload.open()
+    return content if isinstance(content, bytes) else stack.enter_context(content)
+
+
+# -- awaiting
+
+
+class AsyncBody:
+    """The open body of a streamed reply."""
+
+    def __init__(self, response: httpx.Response, config: ClientConfig, pool: _Pool) -> None:
+        self._response = response
+        self._config = config
+        self._blocks = response.aiter_bytes()
+        self._head: list[bytes] = []
+        self._pool: _Pool | None = pool
+
+    async def is_stream(self) -> bool:
+        """Whether this is an event stream: by its type, then by its first bytes."""
+        content_type = self._response.headers.get("content-type", "")
+        if self._response.status_code >= 300:
+            return False
+        async for block in self._blocks:
+            self._head.append(block)
+            verdict = is_event_stream(content_type, b"".join(self._head))
+            if verdict is not None:
+                return verdict
+        return "text/event-stream" in content_type
+
+    async def read(self) -> bytes:
+        """Read what is left, up to a bound."""
+        body = b"".join(self._head)
+        async for block in self._blocks:
+            body += block
+            if len(body) > _MAX_ERROR_BODY:
+                break
+        return body
+
+    async def blocks(self) -> AsyncGenerator[bytes, None]:
+        """Iterate over the blocks as the network brings them.
+
+        Raises:
+            CozeError: If the connection breaks.
+        """
+        try:
+            for block in self._head:
+                yield block
+            self._head = []
+            async for block in self._blocks:
+                yield block
+        except httpx.HTTPError as error:
+            raise connection_error(error, self._config) from error
+
+    async def aclose(self) -> None:
+        """Close the connection, or give it back if the body was read to its end."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        try:
+            with anyio.CancelScope(shield=True):
+                if isinstance(self._blocks, AsyncGenerator):
+                    # Another task may be reading just now: closing the response ends its read.
+                    with contextlib.suppress(RuntimeError):
+                        await self._blocks.aclose()
+                await self._response.aclose()
+        finally:
+            pool.streams -= 1
+
+
+class _Pool:
+    """One HTTP client and how many streams it carries now."""
+
+    __slots__ = ("client", "streams")
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+        self.streams = 0
+
+
+class _LoopPools:
+    """The HTTP clients of one event loop; they end with the loop."""
+
+    def __init__(self, config: ClientConfig, transport: httpx.AsyncBaseTransport | None) -> None:
+        self._options = client_options(config)
+        self._transport = transport
+        self._pools: list[_Pool] = []
+        self._lifetime: AsyncGenerator[None, None] | None = None
+
+    async def pick(self) -> _Pool:
+        if self._lifetime is None:
+            self._lifetime = lifetime = self._until_the_loop_ends()
+            await anext(lifetime)
+        for pool in self._pools:
+            if pool.streams < _STREAMS_A_POOL:
+                return pool
+        pool = _Pool(httpx.AsyncClient(**self._options, transport=self._transport))
+        self._pools.append(pool)
+        return pool
+
+    async def _until_the_loop_ends(self) -> AsyncGenerator[None, None]:
+        """Close the clients when the loop shuts its asynchronous generators down.
+
+        `asyncio.run` and trio do that before they end, so a client that nobody closed leaves no
+        open socket behind and none is ever used from another loop.
+        """
+        try:
+            yield
+        finally:
+            await self.close_pools()
+
+    async def close_pools(self) -> None:
+        pools, self._pools = self._pools, []
+        with anyio.move_on_after(1, shield=True):
+            for pool in pools:
+                await pool.client.aclose()
+
+    async def aclose(self) -> None:
+        lifetime, self._lifetime = self._lifetime, None
+        if lifetime is not None:
+            await lifetime.aclose()
+
+
+class AsyncDriver:
+    """Runs flows by awaiting; each event loop has its own HTTP clients."""
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        client: httpx.AsyncClient | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.config = config
+        self.given_client = client
+        self.transport = transport
+        self._given = None if client is None else _Pool(client)
+        self._loops: weakref.WeakKeyDictionary[Any, _LoopPools] = weakref.WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Run a flow to its end and return its result."""
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    outcome = await self._perform(step)
+                except CozeError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(outcome)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        finally:
+            flow.close()
+
+    async def _perform(self, step: object) -> Reply | None:
+        if isinstance(step, Send):
+            return await self._send(step.call)
+        if isinstance(step, Sleep):
+            await anyio.sleep(step.seconds)
+        elif isinstance(step, Exclusive):
+            async with _held(_lock_of(step.key)):
+                await self.run(step.make())
+        return None
+
+    async def _send(self, call: Call) -> Reply:
+        pool = await self._pool()
+        form = multipart(call, await _read(call.upload))
+        request = pool.client.build_request(**request_options(call, self.config), **form)
+        pool.streams += 1
+        try:
+            response = await pool.client.send(request, stream=call.stream, follow_redirects=False)
+            if call.stream:
+                pool.streams += 1  # the open body holds this one until it is closed
+                return await self._open(AsyncBody(response, self.config, pool), response)
+            return Reply(response.status_code, lower_headers(response.headers), response.content)
+        except httpx.HTTPError as error:
+            raise connection_error(error, self.config) from error
+        finally:
+            pool.streams -= 1
+
+    async def _open(self, body: AsyncBody, response: httpx.Response) -> Reply:
+        headers = lower_headers(response.headers)
+        try:
+            if await body.is_stream():
+                return Reply(response.status_code, headers, stream=body)
+            content = await body.read()
+        except BaseException:
+            await body.aclose()
+            raise
+        await body.aclose()
+        return Reply(response.status_code, headers, content)
+
+    async def _pool(self) -> _Pool:
+        if self._given is not None:
+            return self._given
+        loop = running_loop()
+        pools = self._loops.get(loop)
+        if pools is None:
+            with self._lock:
+                self._forget_closed_loops()
+                pools = self._loops.setdefault(loop, _LoopPools(self.config, self.transport))
+        return await pools.pick()
+
+    def _forget_closed_loops(self) -> None:
+        # The connections of a client refer to their loop, so the weak keys alone would not do.
+        for loop in [loop for loop in self._loops if getattr(loop, "is_closed", bool)()]:
+            del self._loops[loop]
+
+    async def aclose(self) -> None:
+        """Close our own connections of this event loop; a client that was given stays open."""
+        pools = self._loops.pop(running_loop(), None)
+        if pools is not None:
+            await pools.aclose()
+
+
+async def _read(upload: Upload | None) -> bytes | None:
+    """Read an upload in a worker thread: the event loop must not wait for a disk."""
+    if upload is None:
+        return None
+
+    def read() -> bytes:
+        content = upload.open()
+        if isinstance(content, bytes):
+            return content
+        with content:
+            return content.read()
+
+    return await anyio.to_thread.run_sync(read)
+
+
+@contextlib.asynccontextmanager
+async def _held(lock: threading.Lock) -> AsyncIterator[None]:
+    """Hold a lock that other threads and other event loops may want as well."""
+    for attempt in itertools.count():
+        if lock.acquire(blocking=False):
+            break
+        await anyio.sleep(min(0.001 * 2 ** min(attempt, 6), 0.05))
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,57 @@
+"""What to do next, written once: a flow yields steps and a driver performs them.
+
+A `Flow` is a generator: it yields `Send`, `Sleep` or `Exclusive`, is sent the outcome, and returns
+its result. It owns no clock, lock or socket, so the sync and the async client run the same one.
+See docs/decisions/0001-flows.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar, cast
+
+from coze_core._call import Call, Reply
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Perform this call and send me the reply, or throw a connection error into me."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Wait this many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusive:
+    """Run the flow that this makes, while no other flow with the same key runs."""
+
+    key: object
+    make: Callable[[], Flow[None]]
+
+
+Step: TypeAlias = Send | Sleep | Exclusive
+Flow: TypeAlias = Generator[Step, Any, T]
+
+
+def send(call: Call) -> Flow[Reply]:
+    """Perform one call."""
+    return cast("Reply", (yield Send(call)))
+
+
+def sleep(seconds: float) -> Flow[None]:
+    """Wait."""
+    yield Sleep(seconds)
+
+
+def exclusive(key: object, make: Callable[[], Flow[None]]) -> Flow[None]:
+    """Run a flow alone."""
+    yield Exclusive(key, make)

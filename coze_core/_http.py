@@ -1,0 +1,123 @@
+"""The HTTP library, seen from one place: its requests, its clients and its errors.
+
+Shared by both drivers; nothing here does I/O but reading a small part of a file's name.
+"""
+
+from __future__ import annotations
+
+import functools
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from coze_core._call import Call
+from coze_core._config import ClientConfig, user_agent
+from coze_core._errors import APIConnectionError, APITimeoutError, CozeError, ProtocolError
+
+# httpx's own default of 100 connections loses streams under load (measured: 300 streams of some
+# seconds lose 100 of them to pool timeouts).
+LIMITS: Final = httpx.Limits(
+    max_connections=1000, max_keepalive_connections=100, keepalive_expiry=30.0
+)
+_MULTIPART_FIELD: Final = "file"  # section 6.3
+
+
+@functools.cache
+def ssl_context() -> ssl.SSLContext:
+    """Return the TLS settings of this process, made once: they cost about 30 ms."""
+    return httpx.create_ssl_context()
+
+
+def client_options(config: ClientConfig) -> dict[str, Any]:
+    """Return what both kinds of HTTP client are made with."""
+    timeouts = config.timeouts
+    return {
+        "timeout": httpx.Timeout(
+            connect=timeouts.connect,
+            read=timeouts.read,
+            write=timeouts.write,
+            pool=timeouts.pool,
+        ),
+        "limits": LIMITS,
+        "follow_redirects": False,  # a redirect could carry the token to another host
+        "verify": ssl_context() if config.base_url.startswith("https") else False,
+        "proxy": config.proxy,
+    }
+
+
+def request_options(call: Call, config: ClientConfig) -> dict[str, Any]:
+    """Return the arguments of `build_request`."""
+    options: dict[str, Any] = {
+        "method": call.method,
+        "url": config.base_url + call.path,
+        "headers": {"User-Agent": user_agent(), **config.headers, **call.headers},
+    }
+    query = {name: value for name, value in call.query.items() if value is not None}
+    if query:
+        options["params"] = query
+    if call.json is not None:
+        options["json"] = call.json
+    if call.timeout is not None:
+        options["timeout"] = httpx.Timeout(call.timeout)
+    else:
+        timeouts = config.timeouts
+        options["timeout"] = httpx.Timeout(
+            connect=timeouts.connect,
+            read=timeouts.read,
+            write=timeouts.write,
+            pool=timeouts.pool,
+        )
+    return options
+
+
+def multipart(call: Call, content: Any) -> dict[str, Any]:
+    """Return the form part of an upload whose content has been opened."""
+    upload = call.upload
+    if upload is None:
+        return {}
+    part = (Path(upload.file_name).name or "file", content)
+    return {
+        "files": {
+            _MULTIPART_FIELD: (*part, upload.content_type) if upload.content_type else part,
+        }
+    }
+
+
+def lower_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers with their names in lower case."""
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def connection_error(error: httpx.HTTPError, config: ClientConfig) -> CozeError:
+    """Return our error for one of the HTTP library's."""
+    host = httpx.URL(config.base_url).host
+    if isinstance(error, httpx.DecodingError):
+        return ProtocolError(f"{host} sent a body that cannot be decompressed")
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+        return ProtocolError(f"the request to {host} could not be formed: {type(error).__name__}")
+    sent = not isinstance(
+        error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError
+    )
+    made: APIConnectionError
+    if isinstance(error, httpx.TimeoutException):
+        kind = type(error).__name__.removesuffix("Timeout").lower()
+        made = APITimeoutError(
+            f"{host} did not answer in time ({kind} timeout)",
+            hint_en="Raise timeout= if the bot is slow; otherwise check the network or proxy.",
+            hint_zh="若机器人响应较慢请调大 timeout=；否则请检查网络或代理。",
+        )
+    else:
+        made = APIConnectionError(
+            f"the connection to {host} failed: {_reason(error)}",
+            hint_en="Check the network, the proxy and base_url.",
+            hint_zh="请检查网络、代理以及 base_url。",
+        )
+    made.request_sent = sent
+    return made
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__

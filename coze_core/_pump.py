@@ -1,0 +1,170 @@
+"""What both kinds of stream have in common: blocks in, increments out, and when it is over.
+
+No I/O here; the streams read blocks and ask this what they mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from coze_core import _events as events
+from coze_core._call import Call
+from coze_core._errors import (
+    APIConnectionError,
+    APITimeoutError,
+    CozeError,
+    IncompleteStreamError,
+    ProtocolError,
+)
+from coze_core._reader import ChatEventReader
+from coze_core._sse import SSEDecoder
+from coze_core._turn import Increment, Turn
+
+# How long to wait for the end of a body whose last event has come, so that its connection can be
+# used again, in seconds.
+DRAIN_SECONDS: Final = 0.25
+# How long telling the server to cancel may take, in seconds.
+CANCEL_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRequest:
+    """A stream to be opened.
+
+    Attributes:
+        call: The request.
+        cancel_on_close: Whether leaving early cancels the chat on the server.
+        deadline: Seconds for the whole stream, or None for no bound.
+        chat_id: The chat, where it is known before it begins.
+        conversation_id: Its conversation.
+    """
+
+    call: Call
+    cancel_on_close: bool = True
+    deadline: float | None = None
+    chat_id: str | None = None
+    conversation_id: str | None = None
+
+
+class Pump:
+    """One stream's decoder, reader and turn."""
+
+    def __init__(self, request: StreamRequest, idle: float, clock: Callable[[], float]) -> None:
+        self.turn = Turn(chat_id=request.chat_id, conversation_id=request.conversation_id)
+        self.over = False  # nothing more will be read
+        self._decoder = SSEDecoder()
+        self._reader = ChatEventReader()
+        self._idle = idle
+        self._clock = clock
+        self._quiet_since: float | None = None
+
+    def feed(self, block: bytes) -> list[Increment]:
+        """Take a block; afterwards look at `turn.error` and `over`.
+
+        Raises:
+            ProtocolError: If the bytes are not the protocol.
+            APITimeoutError: If there have been only heartbeats for too long.
+        """
+        frames = self._decoder.feed(block)
+        taken = self._take(self._reader.read(frames)) if frames else []
+        if not taken or type(taken[-1].event) is events.Ping:
+            self._no_news()
+        elif self._quiet_since is not None:
+            self._quiet_since = None
+        return taken
+
+    def finish(self) -> list[Increment]:
+        """Say that the body has ended.
+
+        Raises:
+            IncompleteStreamError: If the chat had not.
+        """
+        try:
+            taken = self._take(self._reader.read(self._decoder.close()))
+        except ProtocolError as error:  # half an event: the stream was cut inside it
+            raise self.incomplete() from error
+        turn = self.turn
+        if not turn.ended_by and turn.error is None:
+            if not turn.finished:
+                raise self.incomplete()
+            turn.ended_by = "eof"
+        self.over = True
+        return taken
+
+    def broken(self, error: CozeError) -> CozeError | None:
+        """Return what to raise for an error that ended the reading; None if nothing was lost."""
+        self.over = True
+        turn = self.turn
+        if isinstance(error, APIConnectionError):
+            # All of the chat had come; audio may follow its end (section 10.5), so with audio
+            # one cannot know.
+            if turn.finished and not turn.audio:
+                turn.ended_by = turn.ended_by or "eof"
+                return None
+            if not isinstance(error, APITimeoutError | IncompleteStreamError):
+                error = self.incomplete(str(error.message))
+            error.turn = turn
+        self.identify(error)
+        return error
+
+    def identify(self, error: CozeError) -> None:
+        """Give an error the ids of this chat, where it has none."""
+        error.log_id = error.log_id or self.turn.log_id
+        error.chat_id = error.chat_id or self.turn.chat_id
+        error.conversation_id = error.conversation_id or self.turn.conversation_id
+
+    def incomplete(self, cause: str = "") -> IncompleteStreamError:
+        """Return the error for a stream that was cut."""
+        error = IncompleteStreamError(
+            "the stream ended before the chat did" + (f": {cause}" if cause else ""),
+            hint_en="What arrived is in .turn; retrieve the chat to see whether it went on.",
+            hint_zh="已收到的内容在 .turn 中；可查询该对话确认其是否继续执行。",
+        )
+        error.turn = self.turn
+        self.identify(error)
+        return error
+
+    def too_slow(self, seconds: float) -> APITimeoutError:
+        """Return the error for a stream that took longer than its deadline."""
+        error = APITimeoutError(
+            f"the stream was not over after {seconds:g} seconds",
+            hint_en="Raise deadline=, or leave it out.",
+            hint_zh="请调大 deadline=，或不设置该参数。",
+        )
+        error.turn = self.turn
+        self.identify(error)
+        return error
+
+    @property
+    def should_cancel(self) -> bool:
+        """Whether the chat may still be running on the server, and is known well enough."""
+        turn = self.turn
+        ended = turn.finished or turn.ended_by or turn.error is not None
+        return not ended and bool(turn.chat_id and turn.conversation_id)
+
+    def _take(self, read: list[events.ChatEvent | events.MessageDelta]) -> list[Increment]:
+        turn = self.turn
+        taken: list[Increment] = []
+        for event in read:
+            increment = turn.apply(event)
+            if turn.error is not None:
+                self.over = True
+                break
+            taken.append(increment)
+            if turn.ended_by:
+                self.over = True
+                break
+        return taken
+
+    def _no_news(self) -> None:
+        now = self._clock()
+        if self._quiet_since is None:
+            self._quiet_since = now
+        elif now - self._quiet_since > self._idle:
+            raise APITimeoutError(
+                f"nothing but heartbeats for {self._idle:g} seconds",
+                hint_en="The bot seems stuck; raise Timeouts.idle if it really takes that long.",
+                hint_zh="机器人似乎已卡住；若确需更久请调大 Timeouts.idle。",
+            )

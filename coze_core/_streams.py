@@ -1,0 +1,398 @@
+"""Open chat streams, blocking and awaiting, side by side.
+
+Leaving a stream early closes its socket at once and, unless switched off, asks the server to
+cancel the chat (by the protocol notes, section 2.5, closing alone does not stop it). That request
+is bounded, and it never replaces or holds up the exception that made us leave.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Coroutine, Generator, Iterator
+from types import TracebackType
+from typing import Final, Protocol, Self, TypeVar
+
+import anyio
+
+from coze_core._call import Reply
+from coze_core._drivers import AsyncBody, AsyncDriver, Body, SyncDriver
+from coze_core._errors import CozeError
+from coze_core._flow import Flow
+from coze_core._loops import running_loop
+from coze_core._models import Chat
+from coze_core._pump import CANCEL_SECONDS, DRAIN_SECONDS, Pump, StreamRequest
+from coze_core._reader import AnyChatEvent
+from coze_core._turn import Increment, Turn
+from coze_core._watchdog import Bound, ends_at
+
+T = TypeVar("T")
+
+_LOG: Final = logging.getLogger("coze_core")
+_NEVER: Final = float("inf")
+
+
+class StreamFlows(Protocol):
+    """The flows that a stream needs from its client."""
+
+    def open(self, request: StreamRequest) -> Flow[Reply]:
+        """Open the stream."""
+
+    def cancel(self, *, conversation_id: str, chat_id: str) -> Flow[Chat]:
+        """Cancel the chat."""
+
+    def quick_cancel(self, *, conversation_id: str, chat_id: str) -> Flow[None]:
+        """Cancel the chat without insisting."""
+
+
+class _Stream:
+    """What needs no I/O."""
+
+    def __init__(self, pump: Pump, request: StreamRequest, flows: StreamFlows) -> None:
+        self._pump = pump
+        self._request = request
+        self._flows = flows
+        self._closed = False
+
+    @property
+    def turn(self) -> Turn:
+        """Everything that has arrived so far."""
+        return self._pump.turn
+
+    @property
+    def log_id(self) -> str | None:
+        """Coze's request id, or None before the stream is open."""
+        return self._pump.turn.log_id
+
+    def _opened(self, reply: Reply) -> object:
+        if reply.stream is None:
+            raise TypeError("the driver opened no stream")
+        self._pump.turn.log_id = reply.log_id
+        return reply.stream
+
+    def _wants_cancel(self) -> bool:
+        return self._request.cancel_on_close and self._pump.should_cancel
+
+    def _ids(self) -> dict[str, str]:
+        turn = self._pump.turn
+        if not turn.chat_id or not turn.conversation_id:
+            raise ValueError("the chat's ids are not known yet: read an event first")
+        return {"conversation_id": turn.conversation_id, "chat_id": turn.chat_id}
+
+
+class ChatStream(_Stream):
+    """A chat as it is being answered.
+
+    Iterate over it for events, inside a `with` block or not; `turn` has all that has arrived.
+
+    Raises:
+        ChatFailedError: While iterating, if the chat fails.
+        IncompleteStreamError: While iterating, if the stream is cut.
+        APITimeoutError: While iterating, if the server is silent for too long.
+
+    Example:
+        >>> with client.chat.stream(bot_id=bot, user_id="u", messages=[question]) as stream:
+        ...     for piece in stream.text():  # doctest: +SKIP
+        ...         print(piece, end="", flush=True)
+    """
+
+    def __init__(
+        self, driver: SyncDriver, pump: Pump, request: StreamRequest, flows: StreamFlows
+    ) -> None:
+        super().__init__(pump, request, flows)
+        self._driver = driver
+        self._body: Body | None = None
+        self._ends = _NEVER
+
+    def __enter__(self) -> Self:
+        if self._body is None and not self._closed:
+            clock = self._driver.config.retry.clock
+            if self._request.deadline is not None:
+                self._ends = clock() + self._request.deadline
+            stream = self._opened(self._driver.run(self._flows.open(self._request)))
+            if not isinstance(stream, Body):
+                raise TypeError("a blocking stream needs a blocking driver")
+            self._body = stream
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[AnyChatEvent]:
+        for batch in self.batches():
+            for increment in batch:
+                yield increment.event
+
+    def increments(self) -> Iterator[Increment]:
+        """Iterate over what each event adds to the answer."""
+        for batch in self.batches():
+            yield from batch
+
+    def text(self) -> Iterator[str]:
+        """Iterate over the new pieces of the answer's text."""
+        for batch in self.batches():
+            for increment in batch:
+                if increment.text:
+                    yield increment.text
+
+    def batches(self) -> Generator[list[Increment], None, None]:
+        """Iterate over lists of increments, one list for each read from the network."""
+        self.__enter__()
+        body = self._body
+        if body is None or self._closed:
+            raise RuntimeError("the stream is closed")
+        pump = self._pump
+        try:
+            with self._bounded(body) as bound:
+                try:
+                    for block in body.blocks():
+                        batch = pump.feed(block)
+                        if batch:
+                            yield batch
+                        if pump.over:
+                            break
+                    else:
+                        batch = pump.finish()
+                        if batch:
+                            yield batch
+                except CozeError as error:
+                    if bound.passed:
+                        raise pump.too_slow(self._request.deadline or 0) from error
+                    told = pump.broken(error)
+                    if told is not None:
+                        raise told from error
+            if pump.turn.error is not None:
+                pump.identify(pump.turn.error)
+                raise pump.turn.error
+            self._drain(body)
+        finally:
+            self.close()
+
+    def _bounded(self, body: Body) -> contextlib.AbstractContextManager[Bound]:
+        if self._ends == _NEVER:
+            return contextlib.nullcontext(Bound())
+        return ends_at(self._ends, body.socket)
+
+    def _drain(self, body: Body) -> None:
+        """Read the end of the body, so that the connection can serve again."""
+        clock = self._driver.config.retry.clock
+        with ends_at(clock() + DRAIN_SECONDS, body.socket), contextlib.suppress(CozeError):
+            for _ in body.blocks():
+                _LOG.debug("the server sent more after the end of the stream")
+
+    def until_done(self) -> Turn:
+        """Read all of the stream and return the turn."""
+        for _ in self.batches():
+            pass
+        return self.turn
+
+    def cancel(self) -> Chat:
+        """Ask the server to cancel the chat and return it as it then stands.
+
+        Raises:
+            ValueError: If no event has told the chat's id yet.
+        """
+        return self._driver.run(self._flows.cancel(**self._ids()))
+
+    def close(self) -> None:
+        """Close the socket; cancel the chat on the server if it is still running."""
+        if self._closed or self._body is None:
+            self._closed = True
+            return
+        self._closed = True
+        self._body.close()
+        if self._wants_cancel():
+            try:
+                self._driver.run(self._flows.quick_cancel(**self._ids()))
+            except CozeError as error:
+                _LOG.debug("the chat could not be cancelled: %s", error)
+
+
+class AsyncChatStream(_Stream):
+    """A chat as it is being answered.
+
+    Iterate over it for events, inside an `async with` block or not; `turn` has all that has
+    arrived.
+
+    Raises:
+        ChatFailedError: While iterating, if the chat fails.
+        IncompleteStreamError: While iterating, if the stream is cut.
+        APITimeoutError: While iterating, if the server is silent for too long.
+
+    Example:
+        >>> async with client.chat.stream(bot_id=bot, user_id="u", messages=[question]) as stream:
+        ...     async for piece in stream.text():  # doctest: +SKIP
+        ...         print(piece, end="", flush=True)
+    """
+
+    def __init__(
+        self, driver: AsyncDriver, pump: Pump, request: StreamRequest, flows: StreamFlows
+    ) -> None:
+        super().__init__(pump, request, flows)
+        self._driver = driver
+        self._body: AsyncBody | None = None
+        self._blocks: AsyncGenerator[bytes, None] | None = None
+        self._ends = _NEVER
+
+    async def __aenter__(self) -> Self:
+        if self._body is None and not self._closed:
+            clock = self._driver.config.retry.clock
+            if self._request.deadline is not None:
+                self._ends = clock() + self._request.deadline
+            opening = self._driver.run(self._flows.open(self._request))
+            stream = self._opened(await self._within_deadline(opening))
+            if not isinstance(stream, AsyncBody):
+                raise TypeError("an awaiting stream needs an awaiting driver")
+            self._body = stream
+            self._blocks = stream.blocks()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._leave(in_a_hurry=error is not None)
+
+    async def __aiter__(self) -> AsyncIterator[AnyChatEvent]:
+        async with contextlib.aclosing(self.batches()) as batches:
+            async for batch in batches:
+                for increment in batch:
+                    yield increment.event
+
+    async def increments(self) -> AsyncIterator[Increment]:
+        """Iterate over what each event adds to the answer."""
+        async with contextlib.aclosing(self.batches()) as batches:
+            async for batch in batches:
+                for increment in batch:
+                    yield increment
+
+    async def text(self) -> AsyncIterator[str]:
+        """Iterate over the new pieces of the answer's text."""
+        async with contextlib.aclosing(self.batches()) as batches:
+            async for batch in batches:
+                for increment in batch:
+                    if increment.text:
+                        yield increment.text
+
+    async def batches(self) -> AsyncGenerator[list[Increment], None]:
+        """Iterate over lists of increments, one list for each read from the network."""
+        await self.__aenter__()
+        blocks = self._blocks
+        if blocks is None or self._closed:
+            raise RuntimeError("the stream is closed")
+        pump = self._pump
+        hurry = True
+        try:
+            try:
+                while True:
+                    block = await self._next(blocks)
+                    batch = pump.finish() if block is None else pump.feed(block)
+                    if batch:
+                        yield batch
+                    if pump.over:
+                        break
+            except CozeError as error:
+                told = pump.broken(error)
+                if told is not None:
+                    raise told from error
+            if pump.turn.error is not None:
+                pump.identify(pump.turn.error)
+                raise pump.turn.error
+            await self._drain(blocks)
+        except GeneratorExit:
+            hurry = False  # closed by its owner, who waits for the closing
+            raise
+        finally:
+            await self._leave(in_a_hurry=hurry)
+
+    async def _next(self, blocks: AsyncGenerator[bytes, None]) -> bytes | None:
+        if self._ends == _NEVER:
+            return await anext(blocks, None)
+        return await self._within_deadline(anext(blocks, None))
+
+    async def _within_deadline(self, work: Awaitable[T]) -> T:
+        if self._ends == _NEVER:
+            return await work
+        with anyio.move_on_after(max(0.0, self._ends - self._driver.config.retry.clock())):
+            return await work
+        raise self._pump.too_slow(self._request.deadline or 0)
+
+    async def _drain(self, blocks: AsyncGenerator[bytes, None]) -> None:
+        """Read the end of the body, so that the connection can serve again."""
+        with anyio.move_on_after(DRAIN_SECONDS), contextlib.suppress(CozeError):
+            async for _ in blocks:
+                _LOG.debug("the server sent more after the end of the stream")
+
+    async def until_done(self) -> Turn:
+        """Read all of the stream and return the turn."""
+        async with contextlib.aclosing(self.batches()) as batches:
+            async for _ in batches:
+                pass
+        return self.turn
+
+    async def cancel(self) -> Chat:
+        """Ask the server to cancel the chat and return it as it then stands.
+
+        Raises:
+            ValueError: If no event has told the chat's id yet.
+        """
+        return await self._driver.run(self._flows.cancel(**self._ids()))
+
+    async def aclose(self) -> None:
+        """Close the socket; cancel the chat on the server if it is still running."""
+        await self._leave(in_a_hurry=False)
+
+    async def _leave(self, *, in_a_hurry: bool) -> None:
+        if self._closed or self._body is None:
+            self._closed = True
+            return
+        self._closed = True
+        with anyio.CancelScope(shield=True):
+            if self._blocks is not None:
+                # Another task may be reading just now: closing the body ends its read.
+                with contextlib.suppress(RuntimeError):
+                    await self._blocks.aclose()
+            await self._body.aclose()
+        if not self._wants_cancel():
+            return
+        if in_a_hurry and isinstance(running_loop(), asyncio.AbstractEventLoop):
+            _in_background(self._tell_the_server())
+        else:
+            await self._tell_the_server()
+
+    async def _tell_the_server(self) -> None:
+        with anyio.move_on_after(CANCEL_SECONDS, shield=True):
+            try:
+                await self._driver.run(self._flows.quick_cancel(**self._ids()))
+            except CozeError as error:
+                _LOG.debug("the chat could not be cancelled: %s", error)
+
+
+class _Insistent(asyncio.Task[None]):
+    """A short, bounded task that the end of the loop waits for.
+
+    `asyncio.run` cancels every task once when it ends, which is how Ctrl-C ends a program: just
+    when there is something to tell the server. Its own time limits, which name themselves when
+    they cancel, still work.
+    """
+
+    def cancel(self, msg: object | None = None) -> bool:
+        return super().cancel(msg) if msg is not None else False
+
+
+_BACKGROUND: Final[set[asyncio.Task[None]]] = set()  # a loop keeps only weak references
+
+
+def _in_background(work: Coroutine[object, object, None]) -> None:
+    """Do this without holding up the exception that is on its way."""
+    task = _Insistent(work, loop=asyncio.get_running_loop())
+    _BACKGROUND.add(task)
+    task.add_done_callback(_BACKGROUND.discard)

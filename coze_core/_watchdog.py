@@ -1,0 +1,99 @@
+"""Ends a blocking read at a moment of our choosing.
+
+A blocking socket read cannot be given a new timeout once it is under way. One thread for the whole
+process watches the few reads that need a bound of their own and shuts their sockets down when the
+moment comes; the read then ends at once. It carries no data and runs no user code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+
+class _Watchdog:
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._heap: list[tuple[float, int]] = []
+        self._bites: dict[int, Callable[[], None]] = {}
+        self._numbers = itertools.count()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, at: float, bite: Callable[[], None]) -> int:
+        """Call `bite` at this monotonic time, unless forgotten first."""
+        with self._condition:
+            number = next(self._numbers)
+            self._bites[number] = bite
+            heapq.heappush(self._heap, (at, number))
+            if self._thread is None or not self._thread.is_alive():  # not alive: after a fork
+                self._thread = threading.Thread(target=self._run, name="coze-watchdog", daemon=True)
+                self._thread.start()
+            elif self._heap[0][1] == number:
+                self._condition.notify()
+            return number
+
+    def forget(self, number: int) -> None:
+        with self._condition:
+            self._bites.pop(number, None)
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                while self._heap and self._heap[0][1] not in self._bites:
+                    heapq.heappop(self._heap)
+                if not self._heap:
+                    if not self._condition.wait(timeout=5.0) and not self._heap:
+                        self._thread = None
+                        return
+                    continue
+                at, number = self._heap[0]
+                remaining = at - time.monotonic()
+                if remaining > 0:
+                    self._condition.wait(remaining)
+                    continue
+                heapq.heappop(self._heap)
+                bite = self._bites.pop(number, None)
+            if bite is not None:
+                bite()
+
+
+_WATCHDOG = _Watchdog()
+
+
+class Bound:
+    """Whether the moment has come."""
+
+    __slots__ = ("passed",)
+
+    def __init__(self) -> None:
+        self.passed = False
+
+
+@contextlib.contextmanager
+def ends_at(at: float, sock: socket.socket | None) -> Iterator[Bound]:
+    """Within the block, a read of this socket ends at the given monotonic time.
+
+    Args:
+        at: When.
+        sock: The socket, or None if the transport has none: then nothing is bounded here.
+    """
+    bound = Bound()
+    if sock is None:
+        yield bound
+        return
+
+    def bite() -> None:
+        bound.passed = True
+        with contextlib.suppress(OSError):  # closed in the meantime: nothing is left to end
+            sock.shutdown(socket.SHUT_RDWR)
+
+    number = _WATCHDOG.watch(at, bite)
+    try:
+        yield bound
+    finally:
+        _WATCHDOG.forget(number)

@@ -1,0 +1,1 @@
+"""Not written yet: see the CHANGELOG for what this release holds."""
