@@ -10,7 +10,7 @@ import itertools
 import threading
 import time
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, BinaryIO, Final, TypeVar
 
 import anyio
@@ -28,16 +28,13 @@ from coze_core._http import (
     multipart,
     request_options,
 )
-from coze_core._loops import running_loop
+from coze_core._loops import LoopPools, Pool, running_loop
 
 T = TypeVar("T")
 
 _MAX_ERROR_BODY: Final = 1 << 20  # bytes; an error page is never that large
 _LOCKS: Final[weakref.WeakKeyDictionary[Any, threading.Lock]] = weakref.WeakKeyDictionary()
 _LOCKS_GUARD: Final = threading.Lock()
-# The pool of httpcore looks through all its connections at every request: at 1,000 of them that is
-# most of the work. So one pool takes this many streams at once, and then a further one is made.
-_STREAMS_A_POOL: Final = 50
 
 
 def _lock_of(key: object) -> threading.Lock:
@@ -208,12 +205,12 @@ def _opened(upload: Upload | None, stack: contextlib.ExitStack) -> bytes | Binar
 class AsyncBody:
     """The open body of a streamed reply."""
 
-    def __init__(self, response: httpx.Response, config: ClientConfig, pool: _Pool) -> None:
+    def __init__(self, response: httpx.Response, config: ClientConfig, pool: Pool) -> None:
         self._response = response
         self._config = config
         self._blocks = response.aiter_bytes()
         self._head: list[bytes] = []
-        self._pool: _Pool | None = pool
+        self._pool: Pool | None = pool
 
     async def is_stream(self) -> bool:
         """Whether this is an event stream: by its type, then by its first bytes."""
@@ -267,59 +264,6 @@ class AsyncBody:
             pool.streams -= 1
 
 
-class _Pool:
-    """One HTTP client and how many streams it carries now."""
-
-    __slots__ = ("client", "streams")
-
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self.client = client
-        self.streams = 0
-
-
-class _LoopPools:
-    """The HTTP clients of one event loop; they end with the loop."""
-
-    def __init__(self, config: ClientConfig, transport: httpx.AsyncBaseTransport | None) -> None:
-        self._options = client_options(config)
-        self._transport = transport
-        self._pools: list[_Pool] = []
-        self._lifetime: AsyncGenerator[None, None] | None = None
-
-    async def pick(self) -> _Pool:
-        if self._lifetime is None:
-            self._lifetime = lifetime = self._until_the_loop_ends()
-            await anext(lifetime)
-        for pool in self._pools:
-            if pool.streams < _STREAMS_A_POOL:
-                return pool
-        pool = _Pool(httpx.AsyncClient(**self._options, transport=self._transport))
-        self._pools.append(pool)
-        return pool
-
-    async def _until_the_loop_ends(self) -> AsyncGenerator[None, None]:
-        """Close the clients when the loop shuts its asynchronous generators down.
-
-        `asyncio.run` and trio do that before they end, so a client that nobody closed leaves no
-        open socket behind and none is ever used from another loop.
-        """
-        try:
-            yield
-        finally:
-            await self.close_pools()
-
-    async def close_pools(self) -> None:
-        pools, self._pools = self._pools, []
-        with anyio.move_on_after(1, shield=True):
-            for pool in pools:
-                await pool.client.aclose()
-
-    async def aclose(self) -> None:
-        lifetime, self._lifetime = self._lifetime, None
-        if lifetime is not None:
-            await lifetime.aclose()
-
-
 class AsyncDriver:
     """Runs flows by awaiting; each event loop has its own HTTP clients."""
 
@@ -332,8 +276,7 @@ class AsyncDriver:
         self.config = config
         self.given_client = client
         self.transport = transport
-        self._given = None if client is None else _Pool(client)
-        self._loops: weakref.WeakKeyDictionary[Any, _LoopPools] = weakref.WeakKeyDictionary()
+        self._loops: weakref.WeakKeyDictionary[Any, LoopPools] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
     async def run(self, flow: Flow[T]) -> T:
@@ -364,7 +307,7 @@ class AsyncDriver:
         return None
 
     async def _send(self, call: Call) -> Reply:
-        pool = await self._pool()
+        pool = await self._pools().pick()
         form = multipart(call, await _read(call.upload))
         request = pool.client.build_request(**request_options(call, self.config), **form)
         pool.streams += 1
@@ -391,16 +334,22 @@ class AsyncDriver:
         await body.aclose()
         return Reply(response.status_code, headers, content)
 
-    async def _pool(self) -> _Pool:
-        if self._given is not None:
-            return self._given
+    async def in_background(self, make: Callable[[], Awaitable[None]]) -> None:
+        """Do something short without holding up whoever asks, as far as the event loop allows."""
+        await self._pools().in_background(make)
+
+    def _pools(self) -> LoopPools:
         loop = running_loop()
         pools = self._loops.get(loop)
         if pools is None:
             with self._lock:
                 self._forget_closed_loops()
-                pools = self._loops.setdefault(loop, _LoopPools(self.config, self.transport))
-        return await pools.pick()
+                made = LoopPools(self._make_client, self.given_client)
+                pools = self._loops.setdefault(loop, made)
+        return pools
+
+    def _make_client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(**client_options(self.config), transport=self.transport)
 
     def _forget_closed_loops(self) -> None:
         # The connections of a client refer to their loop, so the weak keys alone would not do.

@@ -1,9 +1,24 @@
-"""Which event loop runs now."""
+"""What belongs to one event loop: its HTTP clients, and what is still to be said when it ends."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
+import warnings
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Final
+
+import anyio
+import httpx
+
+# The pool of httpcore looks through all its connections at every request: at 1,000 of them that is
+# most of the work. So one pool takes this many streams at once, and then a further one is made.
+_STREAMS_A_POOL: Final = 50
+# How long background work waits before it opens a connection, in seconds. A loop that is about to
+# end cancels it in that time, and the work is done, undisturbed, while the loop shuts down.
+_MOMENT: Final = 0.01
+_LAST_WORDS_SECONDS: Final = 2.0
 
 
 def running_loop() -> object:
@@ -16,3 +31,98 @@ def running_loop() -> object:
             raise
         token: object = trio.lowlevel.current_trio_token()
         return token
+
+
+class Pool:
+    """One HTTP client and how many streams it carries now."""
+
+    __slots__ = ("client", "streams")
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+        self.streams = 0
+
+
+class LoopPools:
+    """The HTTP clients of one event loop; they end with the loop.
+
+    Args:
+        make_client: Makes a further client of our own.
+        given: The user's client, used instead and never closed.
+    """
+
+    def __init__(
+        self, make_client: Callable[[], httpx.AsyncClient], given: httpx.AsyncClient | None
+    ) -> None:
+        self._make_client = make_client
+        self._given = None if given is None else Pool(given)
+        self._pools: list[Pool] = []
+        self._lifetime: AsyncGenerator[None, None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()  # a loop keeps only weak references
+        self._unsaid: list[Callable[[], Awaitable[None]]] = []
+
+    async def pick(self) -> Pool:
+        """Return the pool for one more request."""
+        await self._live_with_the_loop()
+        if self._given is not None:
+            return self._given
+        for pool in self._pools:
+            if pool.streams < _STREAMS_A_POOL:
+                return pool
+        pool = Pool(self._make_client())
+        self._pools.append(pool)
+        return pool
+
+    async def in_background(self, make: Callable[[], Awaitable[None]]) -> None:
+        """Do something short: in a task under asyncio, at once and shielded under trio."""
+        if not isinstance(running_loop(), asyncio.AbstractEventLoop):
+            await make()
+            return
+        self._unsaid.append(make)
+
+        async def soon() -> None:
+            await asyncio.sleep(_MOMENT)
+            await make()
+            if make in self._unsaid:
+                self._unsaid.remove(make)
+
+        task = asyncio.get_running_loop().create_task(soon())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _live_with_the_loop(self) -> None:
+        if self._lifetime is None:
+            self._lifetime = lifetime = self._until_the_loop_ends()
+            await anext(lifetime)
+
+    async def _until_the_loop_ends(self) -> AsyncGenerator[None, None]:
+        """Close the clients when the loop shuts its asynchronous generators down.
+
+        `asyncio.run` and trio do that before they end, so a client that nobody closed leaves no
+        open socket behind and none is ever used from another loop.
+        """
+        try:
+            yield
+        finally:
+            await self._end()
+
+    async def _end(self) -> None:
+        unsaid, self._unsaid = self._unsaid, []
+        with warnings.catch_warnings():
+            # asyncio warns of generators begun this late, since it will not close them; those of
+            # the HTTP library run to their end here.
+            warnings.simplefilter("ignore", ResourceWarning)
+            for make in unsaid:
+                with anyio.move_on_after(_LAST_WORDS_SECONDS, shield=True):
+                    await make()
+        pools, self._pools = self._pools, []
+        with anyio.move_on_after(1, shield=True):
+            for pool in pools:
+                await pool.client.aclose()
+
+    async def aclose(self) -> None:
+        """Close the clients now."""
+        lifetime, self._lifetime = self._lifetime, None
+        if lifetime is not None:
+            with contextlib.suppress(RuntimeError):  # it is ending in another task just now
+                await lifetime.aclose()

@@ -7,10 +7,9 @@ is bounded, and it never replaces or holds up the exception that made us leave.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Coroutine, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Iterator
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeVar
 
@@ -20,7 +19,6 @@ from coze_core._call import Reply
 from coze_core._drivers import AsyncBody, AsyncDriver, Body, SyncDriver
 from coze_core._errors import CozeError
 from coze_core._flow import Flow
-from coze_core._loops import running_loop
 from coze_core._models import Chat
 from coze_core._pump import CANCEL_SECONDS, DRAIN_SECONDS, Pump, StreamRequest
 from coze_core._reader import AnyChatEvent
@@ -363,8 +361,8 @@ class AsyncChatStream(_Stream):
             await self._body.aclose()
         if not self._wants_cancel():
             return
-        if in_a_hurry and isinstance(running_loop(), asyncio.AbstractEventLoop):
-            _in_background(self._tell_the_server())
+        if in_a_hurry:
+            await self._driver.in_background(self._tell_the_server)
         else:
             await self._tell_the_server()
 
@@ -374,25 +372,3 @@ class AsyncChatStream(_Stream):
                 await self._driver.run(self._flows.quick_cancel(**self._ids()))
             except CozeError as error:
                 _LOG.debug("the chat could not be cancelled: %s", error)
-
-
-class _Insistent(asyncio.Task[None]):
-    """A short, bounded task that the end of the loop waits for.
-
-    `asyncio.run` cancels every task once when it ends, which is how Ctrl-C ends a program: just
-    when there is something to tell the server. Its own time limits, which name themselves when
-    they cancel, still work.
-    """
-
-    def cancel(self, msg: object | None = None) -> bool:
-        return super().cancel(msg) if msg is not None else False
-
-
-_BACKGROUND: Final[set[asyncio.Task[None]]] = set()  # a loop keeps only weak references
-
-
-def _in_background(work: Coroutine[object, object, None]) -> None:
-    """Do this without holding up the exception that is on its way."""
-    task = _Insistent(work, loop=asyncio.get_running_loop())
-    _BACKGROUND.add(task)
-    task.add_done_callback(_BACKGROUND.discard)
