@@ -53,7 +53,7 @@ def retrieve_published(*, bot_id: str) -> Flow[Bot]:
     return (yield from send(call)).read(Bot)
 
 
-def list(  # noqa: A001 - the method's name on the client
+def list(
     *,
     workspace_id: str,
     publish_status: PublishStatus | None = None,

@@ -77,7 +77,7 @@ def retrieve(*, conversation_id: str) -> Flow[Conversation]:
     return (yield from send(call)).read(Conversation)
 
 
-def list(  # noqa: A001 - the method's name on the client
+def list(
     *,
     bot_id: str,
     page_size: int = 50,

@@ -40,7 +40,7 @@ def create(*, conversation_id: str, message: EnterMessage) -> Flow[Message]:
     return (yield from send(call)).read(Message)
 
 
-def list(  # noqa: A001 - the method's name on the client
+def list(
     *,
     conversation_id: str,
     order: Literal["desc", "asc"] = "desc",

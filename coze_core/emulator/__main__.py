@@ -1,0 +1,79 @@
+"""`python -m coze_core.emulator`: a local Coze on a port."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import signal
+import sys
+import threading
+
+from coze_core.emulator import DEFAULT_TOKEN, Bot, Emulator
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m coze_core.emulator",
+        description="Serve a local Coze over real HTTP. 在本机运行一个扣子模拟服务。",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="where to listen")
+    parser.add_argument("--port", type=int, default=8787, help="the port; 0 takes a free one")
+    parser.add_argument("--token", default=DEFAULT_TOKEN, help="the token requests must carry")
+    parser.add_argument("--profile", choices=("cloud", "studio"), default="cloud")
+    parser.add_argument("--db", default=":memory:", help="a file that survives a restart")
+    parser.add_argument(
+        "--bot",
+        action="append",
+        default=[],
+        metavar="NAME=MODULE:FUNCTION",
+        help="a further bot: an async function of (messages, context)",
+    )
+    return parser
+
+
+def _bot(text: str) -> Bot:
+    name, _, place = text.partition("=")
+    module, _, function = place.partition(":")
+    if not (name and module and function):
+        raise ValueError(f"--bot takes NAME=MODULE:FUNCTION, not {text!r}")
+    try:
+        found = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"--bot {text}: {error}") from error
+    return found if isinstance(found, Bot) else Bot(name, found)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until interrupted; return the exit status."""
+    options = _parser().parse_args(arguments)
+    sys.path.insert(0, "")  # bots stand in the folder this is run from
+    try:
+        emulator = Emulator(
+            profile=options.profile,
+            token=options.token,
+            bots=[_bot(text) for text in options.bot],
+            db=options.db,
+            host=options.host,
+            port=options.port,
+        ).start()
+    except (ValueError, OSError) as error:
+        print(f"The emulator could not start: {error}", file=sys.stderr)
+        return 1
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    print(f"Coze emulator ({options.profile}) at {emulator.base_url}")
+    print(f"  export COZE_API_BASE={emulator.base_url}")
+    print(f"  export COZE_API_TOKEN={options.token}")
+    print(f"  export COZE_BOT_ID={emulator.bot_id('assistant')}")
+    print("Bots:")
+    for bot in emulator.bots.values():
+        print(f"  {bot.id}  {bot.name}  {bot.description}")
+    sys.stdout.flush()
+    ended.wait()
+    emulator.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""What the endpoints of one emulator share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from coze_core.emulator._bots import Bot
+from coze_core.emulator._faults import Fault
+from coze_core.emulator._http import ApiError, Clock
+from coze_core.emulator._profile import Profile
+from coze_core.emulator._runs import ChatRun
+from coze_core.emulator._store import Document, Store
+
+WORKSPACE_ID = "7350000000000000900"
+USER_ID = "7350000000000000901"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A reply that is a stream of events."""
+
+    events: AsyncIterator[bytes]
+    fault: Fault | None = None
+
+
+Reply: TypeAlias = Mapping[str, Any] | Stream
+
+
+@dataclass
+class State:
+    """The bots, the store and the chats that run."""
+
+    store: Store
+    profile: Profile
+    bots: dict[str, Bot] = field(default_factory=dict)
+    runs: dict[str, ChatRun] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Clock)
+
+    def new_conversation(
+        self,
+        *,
+        bot_id: str = "",
+        name: str = "",
+        meta_data: Mapping[str, str] | None = None,
+        connector_id: str = "1024",
+    ) -> Document:
+        """Make and store a conversation."""
+        now = self.clock.seconds()
+        id = self.clock.new_id()
+        conversation: Document = {
+            "id": id,
+            "name": name,
+            "meta_data": dict(meta_data or {}),
+            "created_at": now,
+            "updated_at": now,
+            "creator_id": USER_ID,
+            "connector_id": connector_id or "1024",
+            "last_section_id": id,
+            "bot_id": bot_id,
+        }
+        self.store.put("conversation", id, conversation)
+        return conversation
+
+    def conversation(self, id: str) -> Document:
+        """Return a conversation.
+
+        Raises:
+            ApiError: If there is none of this id.
+        """
+        found = self.store.get("conversation", id)
+        if found is None:
+            if self.profile.is_studio:
+                raise ApiError(103000002, "conversation not found", plain=True)
+            raise ApiError(4002, "Invalid conversation: it does not exist")
+        return found
+
+    def new_message(
+        self, conversation_id: str, message: Document, *, chat: Document | None = None
+    ) -> Document:
+        """Make and store a message."""
+        now = self.clock.seconds()
+        conversation = self.conversation(conversation_id)
+        stored: Document = {
+            "id": self.clock.new_id(),
+            "conversation_id": conversation_id,
+            "bot_id": chat["bot_id"] if chat else "",
+            "chat_id": chat["id"] if chat else "",
+            "section_id": conversation["last_section_id"],
+            "created_at": now,
+            "updated_at": now,
+            **message,
+        }
+        self.store.put("message", stored["id"], stored, parent=conversation_id)
+        return stored
