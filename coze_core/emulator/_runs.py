@@ -11,7 +11,7 @@ import base64
 import contextlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Any
 
 from coze_core.emulator import _bots as parts

@@ -1,0 +1,61 @@
+"""Coze's errors as LangChain's: each is both, so either family can be caught."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from langchain_core import exceptions as langchain
+
+import coze_core as coze
+
+# The most special first.
+_PAIRS: Final[tuple[tuple[type[coze.CozeError], type[langchain.ModelError]], ...]] = (
+    (coze.ContextLengthError, langchain.ContextOverflowError),
+    (coze.AuthenticationError, langchain.ModelAuthenticationError),
+    (coze.PermissionDeniedError, langchain.ModelPermissionDeniedError),
+    (coze.NotFoundError, langchain.ModelNotFoundError),
+    (coze.BadRequestError, langchain.ModelInvalidRequestError),
+    (coze.ConflictError, langchain.ModelInvalidRequestError),
+    (coze.RateLimitError, langchain.ModelRateLimitError),
+    (coze.InternalServerError, langchain.ModelAPIError),
+    (coze.APITimeoutError, langchain.ModelTimeoutError),
+    (coze.PollTimeoutError, langchain.ModelTimeoutError),
+    (coze.APIConnectionError, langchain.ModelConnectionError),
+    (coze.CozeError, langchain.ModelAPIError),
+)
+
+
+def translate(error: coze.CozeError) -> coze.CozeError:
+    """Return the same error as a `ModelError` too.
+
+    It keeps the class it had, so `except coze_core.RateLimitError` and
+    `except langchain_core.exceptions.ModelRateLimitError` both catch it.
+
+    Args:
+        error: What a client raised.
+    """
+    if isinstance(error, langchain.ModelError):
+        return error
+    cls = _CLASSES.get(type(error)) or _CLASSES.setdefault(type(error), _both(type(error)))
+    made = cls.__new__(cls, error.message)
+    Exception.__init__(made, error.message)
+    made.__dict__.update(error.__dict__, is_retryable=error.retryable)
+    return made
+
+
+# Made once for each class, so that two errors of a kind have the same type.
+_CLASSES: Final[dict[type[coze.CozeError], type[coze.CozeError]]] = {}
+
+
+def _both(cls: type[coze.CozeError]) -> type[coze.CozeError]:
+    model_error = next(theirs for ours, theirs in _PAIRS if issubclass(cls, ours))
+    return type(cls.__name__, (cls, model_error), {"__reduce__": _reduce, "__doc__": cls.__doc__})
+
+
+def _reduce(error: coze.CozeError) -> tuple[Any, ...]:
+    """Pickle as the plain error, which is translated again where it is unpickled."""
+    plain_class: type[coze.CozeError] = type(error).__bases__[0]
+    plain = plain_class.__new__(plain_class, error.message)
+    Exception.__init__(plain, error.message)
+    plain.__dict__.update(error.__dict__)
+    return translate, (plain,)
