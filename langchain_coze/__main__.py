@@ -12,12 +12,14 @@ import time
 from collections.abc import Iterator
 
 from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage
+from pydantic import SecretStr
 
 from coze_core import CozeError
-from coze_core.emulator import Emulator
+from coze_core.emulator import Emulator, Fault
 from langchain_coze import ChatCoze
 
 _QUESTIONS = ("Hello! My name is Ada.", "What is my name?", "What is 17 * 3?")
+_PACE = 0.02  # seconds between two tokens of the emulator: about as fast as a model writes
 _DIM, _BOLD, _PLAIN = "\033[2m", "\033[1m", "\033[0m"
 
 
@@ -32,10 +34,11 @@ def _model() -> Iterator[ChatCoze]:
     print("COZE_API_TOKEN and COZE_BOT_ID are not both set: starting a local Coze emulator.")
     print("未同时设置 COZE_API_TOKEN 和 COZE_BOT_ID：正在启动本地扣子模拟服务。")
     with Emulator() as emulator:
+        emulator.faults.add(Fault(delay=_PACE), path="/v3/chat", times=len(_QUESTIONS))
         bot = emulator.bot_id("assistant")
         print(f"Talking to its bot 'assistant' at {emulator.base_url}.\n")
         with contextlib.closing(
-            ChatCoze(bot_id=bot, api_key=emulator.token, base_url=emulator.base_url)
+            ChatCoze(bot_id=bot, api_key=SecretStr(emulator.token), base_url=emulator.base_url)
         ) as model:
             yield model
 

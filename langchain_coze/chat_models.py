@@ -17,7 +17,15 @@ from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.tools import BaseTool
 from langchain_core.utils import from_env, secret_from_env
-from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from coze_core import (
     AsyncChatStream,
@@ -135,11 +143,12 @@ class ChatCoze(BaseChatModel):
 
     bot_id: str = Field(
         default_factory=from_env("COZE_BOT_ID", default=""),
-        alias="model",
+        validation_alias=AliasChoices("bot_id", "model"),
         validate_default=True,
     )
     api_key: SecretStr | None = Field(
-        default_factory=secret_from_env("COZE_API_TOKEN", default=None), alias="token"
+        default_factory=secret_from_env("COZE_API_TOKEN", default=None),
+        validation_alias=AliasChoices("api_key", "token"),
     )
     base_url: str | None = Field(default_factory=from_env("COZE_API_BASE", default=None))
     region: Literal["com", "cn"] | None = None
@@ -147,7 +156,9 @@ class ChatCoze(BaseChatModel):
     conversation_id: str | None = None
     history: Literal["client", "server"] = "client"
     system: str = "prefix"
-    stop: list[str] | None = Field(default=None, alias="stop_sequences")
+    stop: list[str] | None = Field(
+        default=None, validation_alias=AliasChoices("stop", "stop_sequences")
+    )
     streaming: bool = False
     timeout: float | Timeouts | None = None
     max_retries: int = 2
@@ -185,7 +196,11 @@ class ChatCoze(BaseChatModel):
         if not isinstance(values, dict):
             return values
         known = set(cls.model_fields)
-        known |= {field.alias for field in cls.model_fields.values() if field.alias}
+        for field in cls.model_fields.values():
+            if isinstance(field.validation_alias, AliasChoices):
+                known |= {str(choice) for choice in field.validation_alias.choices}
+            elif field.alias:
+                known.add(field.alias)
         for name in values.keys() - known:
             near = difflib.get_close_matches(name, known, n=1)
             did_you_mean = f"; did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,65 @@
+# Everything a newcomer needs: `make demo` and `make test`. Each installs what it needs first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+COZEPY := .venv-cozepy
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format types cover bench notebooks emulator build clean
+
+help:  ## Show what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "coze-bridge needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --upgrade pip --constraint constraints.txt
+	$(PIP) install --quiet --editable '.[all]' --constraint constraints.txt
+	touch $@
+
+$(VENV)/.tested: $(VENV)/.installed
+	$(PIP) install --quiet --editable '.[all]' --group dev --constraint constraints.txt
+	touch $@
+
+# The official SDK pins other versions than ours, so it lives in a place of its own.
+$(COZEPY)/.installed: constraints-cozepy.txt
+	test -x $(COZEPY)/bin/python || $(PYTHON) -m venv $(COZEPY)
+	$(COZEPY)/bin/python -m pip --disable-pip-version-check install --quiet -r constraints-cozepy.txt
+	touch $@
+
+demo: $(VENV)/.installed  ## Talk to a bot in LangChain (a local emulator unless COZE_API_TOKEN is set)
+	$(BIN)/python -m langchain_coze
+
+test: lint types $(COZEPY)/.installed  ## Lint, check types and run all tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.tested  ## Check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.tested  ## Put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.tested  ## Check types
+	$(BIN)/mypy
+	$(BIN)/mypy tests/typing
+
+cover: $(VENV)/.tested $(COZEPY)/.installed  ## Run the tests and show what they do not reach
+	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
+
+bench: $(VENV)/.tested $(COZEPY)/.installed  ## Measure against the peers
+	COZEPY_PYTHON=$(COZEPY)/bin/python $(BIN)/python -m benchmarks
+
+notebooks: $(VENV)/.tested  ## Run the notebooks (the first ones come with the tools release)
+	@found=$$(ls notebooks/*.ipynb 2>/dev/null); if [ -z "$$found" ]; then echo "There are no notebooks yet."; else $(BIN)/jupyter execute $$found; fi
+
+emulator: $(VENV)/.installed  ## Run a local Coze on port 8787
+	$(BIN)/python -m coze_core.emulator
+
+build: $(VENV)/.tested  ## Build the distribution into dist/
+	$(BIN)/python -m build --no-isolation
+
+clean:  ## Remove what was made
+	rm -rf $(VENV) $(COZEPY) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
