@@ -32,6 +32,7 @@ from coze_core._loops import LoopPools, Pool, running_loop
 
 T = TypeVar("T")
 
+_FINISH_SECONDS: Final = 0.5  # for a closed body to be noticed; it takes no time but by mistake
 _MAX_ERROR_BODY: Final = 1 << 20  # bytes; an error page is never that large
 _LOCKS: Final[weakref.WeakKeyDictionary[Any, threading.Lock]] = weakref.WeakKeyDictionary()
 _LOCKS_GUARD: Final = threading.Lock()
@@ -255,13 +256,23 @@ class AsyncBody:
             return
         try:
             with anyio.CancelScope(shield=True):
-                if isinstance(self._blocks, AsyncGenerator):
-                    # Another task may be reading just now: closing the response ends its read.
-                    with contextlib.suppress(RuntimeError):
-                        await self._blocks.aclose()
                 await self._response.aclose()
+                await self._finish_reading()
         finally:
             pool.streams -= 1
+
+    async def _finish_reading(self) -> None:
+        """Let the HTTP library's generators, one inside the other, see that the body is closed.
+
+        Left to the garbage collector they would be finalized later, in another task.
+        """
+        with (
+            anyio.move_on_after(_FINISH_SECONDS),
+            # RuntimeError: another task is reading just now; its read ends by itself.
+            contextlib.suppress(httpx.HTTPError, httpx.StreamError, RuntimeError),
+        ):
+            async for _ in self._blocks:
+                continue
 
 
 class AsyncDriver:

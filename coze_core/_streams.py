@@ -52,6 +52,8 @@ class _Stream:
         self._request = request
         self._flows = flows
         self._closed = False
+        self._in_block = False
+        self._waiting: list[Increment] = []  # read but not asked for yet, the next one last
 
     @property
     def turn(self) -> Turn:
@@ -101,9 +103,15 @@ class ChatStream(_Stream):
         super().__init__(pump, request, flows)
         self._driver = driver
         self._body: Body | None = None
+        self._batches: Generator[list[Increment], None, None] | None = None
         self._ends = _NEVER
 
     def __enter__(self) -> Self:
+        self._in_block = True
+        self._open()
+        return self
+
+    def _open(self) -> None:
         if self._body is None and not self._closed:
             clock = self._driver.config.retry.clock
             if self._request.deadline is not None:
@@ -112,7 +120,6 @@ class ChatStream(_Stream):
             if not isinstance(stream, Body):
                 raise TypeError("a blocking stream needs a blocking driver")
             self._body = stream
-        return self
 
     def __exit__(
         self,
@@ -123,25 +130,56 @@ class ChatStream(_Stream):
         self.close()
 
     def __iter__(self) -> Iterator[AnyChatEvent]:
-        for batch in self.batches():
-            for increment in batch:
-                yield increment.event
+        for increment in self.increments():
+            yield increment.event
 
     def increments(self) -> Iterator[Increment]:
         """Iterate over what each event adds to the answer."""
-        for batch in self.batches():
-            yield from batch
+        try:
+            while (increment := self._next()) is not None:
+                yield increment
+        finally:
+            self._left()
 
     def text(self) -> Iterator[str]:
         """Iterate over the new pieces of the answer's text."""
-        for batch in self.batches():
-            for increment in batch:
-                if increment.text:
-                    yield increment.text
+        for increment in self.increments():
+            if increment.text:
+                yield increment.text
 
-    def batches(self) -> Generator[list[Increment], None, None]:
+    def batches(self) -> Iterator[list[Increment]]:
         """Iterate over lists of increments, one list for each read from the network."""
-        self.__enter__()
+        try:
+            if self._waiting:
+                rest, self._waiting = self._waiting[::-1], []
+                yield rest
+            # Not `yield from`: that would close the reading when this iterator is given up.
+            for batch in self._reading():  # noqa: UP028
+                yield batch
+        finally:
+            self._left()
+
+    def _next(self) -> Increment | None:
+        """Return the next increment, whichever iterator asks for it."""
+        while not self._waiting:
+            batch = next(self._reading(), None)
+            if batch is None:
+                return None
+            self._waiting = batch[::-1]
+        return self._waiting.pop()
+
+    def _left(self) -> None:
+        """Close the stream when its iterator is given up, unless a `with` block will."""
+        if not self._in_block:
+            self.close()
+
+    def _reading(self) -> Iterator[list[Increment]]:
+        if self._batches is None:
+            self._open()
+            self._batches = self._read()
+        return self._batches
+
+    def _read(self) -> Generator[list[Increment], None, None]:
         body = self._body
         if body is None or self._closed:
             raise RuntimeError("the stream is closed")
@@ -187,7 +225,7 @@ class ChatStream(_Stream):
     def until_done(self) -> Turn:
         """Read all of the stream and return the turn."""
         for _ in self.batches():
-            pass
+            continue
         return self.turn
 
     def cancel(self) -> Chat:
@@ -236,9 +274,15 @@ class AsyncChatStream(_Stream):
         self._driver = driver
         self._body: AsyncBody | None = None
         self._blocks: AsyncGenerator[bytes, None] | None = None
+        self._batches: AsyncGenerator[list[Increment], None] | None = None
         self._ends = _NEVER
 
     async def __aenter__(self) -> Self:
+        self._in_block = True
+        await self._open()
+        return self
+
+    async def _open(self) -> None:
         if self._body is None and not self._closed:
             clock = self._driver.config.retry.clock
             if self._request.deadline is not None:
@@ -249,7 +293,6 @@ class AsyncChatStream(_Stream):
                 raise TypeError("an awaiting stream needs an awaiting driver")
             self._body = stream
             self._blocks = stream.blocks()
-        return self
 
     async def __aexit__(
         self,
@@ -260,29 +303,57 @@ class AsyncChatStream(_Stream):
         await self._leave(in_a_hurry=error is not None)
 
     async def __aiter__(self) -> AsyncIterator[AnyChatEvent]:
-        async with contextlib.aclosing(self.batches()) as batches:
-            async for batch in batches:
-                for increment in batch:
-                    yield increment.event
+        async with contextlib.aclosing(self.increments()) as increments:
+            async for increment in increments:
+                yield increment.event
 
-    async def increments(self) -> AsyncIterator[Increment]:
+    async def increments(self) -> AsyncGenerator[Increment, None]:
         """Iterate over what each event adds to the answer."""
-        async with contextlib.aclosing(self.batches()) as batches:
-            async for batch in batches:
-                for increment in batch:
-                    yield increment
+        try:
+            while (increment := await self._next()) is not None:
+                yield increment
+        finally:
+            await self._left()
 
-    async def text(self) -> AsyncIterator[str]:
+    async def text(self) -> AsyncGenerator[str, None]:
         """Iterate over the new pieces of the answer's text."""
-        async with contextlib.aclosing(self.batches()) as batches:
-            async for batch in batches:
-                for increment in batch:
-                    if increment.text:
-                        yield increment.text
+        async with contextlib.aclosing(self.increments()) as increments:
+            async for increment in increments:
+                if increment.text:
+                    yield increment.text
 
     async def batches(self) -> AsyncGenerator[list[Increment], None]:
         """Iterate over lists of increments, one list for each read from the network."""
-        await self.__aenter__()
+        try:
+            if self._waiting:
+                rest, self._waiting = self._waiting[::-1], []
+                yield rest
+            async for batch in await self._reading():
+                yield batch
+        finally:
+            await self._left()
+
+    async def _next(self) -> Increment | None:
+        """Return the next increment, whichever iterator asks for it."""
+        while not self._waiting:
+            batch = await anext(await self._reading(), None)
+            if batch is None:
+                return None
+            self._waiting = batch[::-1]
+        return self._waiting.pop()
+
+    async def _left(self) -> None:
+        """Close the stream when its iterator is given up, unless an `async with` block will."""
+        if not self._in_block:
+            await self.aclose()
+
+    async def _reading(self) -> AsyncGenerator[list[Increment], None]:
+        if self._batches is None:
+            await self._open()
+            self._batches = self._read()
+        return self._batches
+
+    async def _read(self) -> AsyncGenerator[list[Increment], None]:
         blocks = self._blocks
         if blocks is None or self._closed:
             raise RuntimeError("the stream is closed")
@@ -291,7 +362,7 @@ class AsyncChatStream(_Stream):
         try:
             try:
                 while True:
-                    block = await self._next(blocks)
+                    block = await self._block(blocks)
                     batch = pump.finish() if block is None else pump.feed(block)
                     if batch:
                         yield batch
@@ -305,13 +376,14 @@ class AsyncChatStream(_Stream):
                 pump.identify(pump.turn.error)
                 raise pump.turn.error
             await self._drain(blocks)
+            hurry = False
         except GeneratorExit:
             hurry = False  # closed by its owner, who waits for the closing
             raise
         finally:
             await self._leave(in_a_hurry=hurry)
 
-    async def _next(self, blocks: AsyncGenerator[bytes, None]) -> bytes | None:
+    async def _block(self, blocks: AsyncGenerator[bytes, None]) -> bytes | None:
         if self._ends == _NEVER:
             return await anext(blocks, None)
         return await self._within_deadline(anext(blocks, None))
@@ -333,7 +405,7 @@ class AsyncChatStream(_Stream):
         """Read all of the stream and return the turn."""
         async with contextlib.aclosing(self.batches()) as batches:
             async for _ in batches:
-                pass
+                continue
         return self.turn
 
     async def cancel(self) -> Chat:
@@ -354,10 +426,11 @@ class AsyncChatStream(_Stream):
             return
         self._closed = True
         with anyio.CancelScope(shield=True):
-            if self._blocks is not None:
-                # Another task may be reading just now: closing the body ends its read.
+            for generator in (self._batches, self._blocks):
+                # One that runs just now, here or in another task, ends when the body is closed.
                 with contextlib.suppress(RuntimeError):
-                    await self._blocks.aclose()
+                    if generator is not None:
+                        await generator.aclose()
             await self._body.aclose()
         if not self._wants_cancel():
             return
