@@ -1,0 +1,140 @@
+"""The official Python SDK, unmodified, against an emulator. Run by the environment that has it.
+
+Usage: python check.py BASE_URL TOKEN ECHO_BOT ASSISTANT_BOT SLOW_BOT WORKSPACE
+"""
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from cozepy import (
+    AsyncCoze,
+    AsyncTokenAuth,
+    ChatEventType,
+    ChatStatus,
+    Coze,
+    CozeAPIError,
+    Message,
+    MessageType,
+    TokenAuth,
+    ToolOutput,
+)
+
+BASE_URL, TOKEN, ECHO, ASSISTANT, SLOW, WORKSPACE = sys.argv[1:]
+coze = Coze(auth=TokenAuth(TOKEN), base_url=BASE_URL)
+question = Message.build_user_question_text("What is 2 + 3?")
+
+
+def streamed(stream):
+    text, last = "", None
+    for event in stream:
+        if event.event == ChatEventType.CONVERSATION_MESSAGE_DELTA:
+            text += event.message.content
+        if event.chat is not None:
+            last = event.chat
+    return text, last
+
+
+def check_chat():
+    text, chat = streamed(
+        coze.chat.stream(bot_id=ASSISTANT, user_id="u", additional_messages=[question])
+    )
+    assert text == "2 + 3 = 5", text
+    assert chat.usage.token_count > 0
+    poll = coze.chat.create_and_poll(bot_id=ASSISTANT, user_id="u", additional_messages=[question])
+    assert poll.chat.status == ChatStatus.COMPLETED
+    answers = [m.content for m in poll.messages if m.type == MessageType.ANSWER]
+    assert answers == ["2 + 3 = 5"]
+    ids = {"conversation_id": chat.conversation_id, "chat_id": chat.id}
+    assert coze.chat.retrieve(**ids).status == ChatStatus.COMPLETED
+    assert len(coze.chat.messages.list(**ids)) >= 2
+
+
+def check_tools():
+    weather = Message.build_user_question_text("What is the weather in Paris")
+    _, chat = streamed(
+        coze.chat.stream(bot_id=ASSISTANT, user_id="u", additional_messages=[weather])
+    )
+    assert chat.status == ChatStatus.REQUIRES_ACTION
+    [call] = chat.required_action.submit_tool_outputs.tool_calls
+    assert call.function.name == "get_weather"
+    text, chat = streamed(
+        coze.chat.submit_tool_outputs(
+            conversation_id=chat.conversation_id,
+            chat_id=chat.id,
+            tool_outputs=[ToolOutput(tool_call_id=call.id, output="sunny")],
+            stream=True,
+        )
+    )
+    assert "sunny" in text, text
+    assert chat.status == ChatStatus.COMPLETED
+
+
+def check_cancel_and_errors():
+    chat = coze.chat.create(bot_id=SLOW, user_id="u", additional_messages=[question])
+    ids = {"conversation_id": chat.conversation_id, "chat_id": chat.id}
+    assert coze.chat.cancel(**ids).status == ChatStatus.CANCELED
+    try:
+        coze.chat.create(bot_id="1", user_id="u", additional_messages=[question])
+    except CozeAPIError as error:
+        assert error.code == 4200, error
+    else:
+        raise AssertionError("an unknown bot was not refused")
+
+
+def check_conversations():
+    made = coze.conversations.create(messages=[question], bot_id=ECHO)
+    assert coze.conversations.retrieve(conversation_id=made.id).id == made.id
+    assert made.id in {item.id for item in coze.conversations.list(bot_id=ECHO)}
+    assert coze.conversations.clear(conversation_id=made.id).conversation_id == made.id
+    added = coze.conversations.messages.create(
+        conversation_id=made.id, role="user", content="two", content_type="text"
+    )
+    listed = [m.content for m in coze.conversations.messages.list(conversation_id=made.id)]
+    assert listed == ["two", "What is 2 + 3?"], listed
+    ids = {"conversation_id": made.id, "message_id": added.id}
+    assert coze.conversations.messages.retrieve(**ids).content == "two"
+    coze.conversations.messages.update(content="2", content_type="text", **ids)
+    assert coze.conversations.messages.retrieve(**ids).content == "2"
+    assert coze.conversations.messages.delete(**ids).id == added.id
+
+
+def check_files_bots_and_account():
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.txt"
+        path.write_bytes(b"hello")
+        file = coze.files.upload(file=path)
+    assert coze.files.retrieve(file_id=file.id).bytes == 5
+    assert {bot.bot_id for bot in coze.bots.list(space_id=WORKSPACE)} >= {ECHO, ASSISTANT}
+    assert coze.bots.retrieve(bot_id=ASSISTANT).name == "assistant"
+    assert [item.id for item in coze.workspaces.list()] == [WORKSPACE]
+    assert coze.users.me().user_name == "emulated"
+
+
+async def check_async():
+    client = AsyncCoze(auth=AsyncTokenAuth(TOKEN), base_url=BASE_URL)
+    text = ""
+    async for event in client.chat.stream(
+        bot_id=ASSISTANT, user_id="u", additional_messages=[question]
+    ):
+        if event.event == ChatEventType.CONVERSATION_MESSAGE_DELTA:
+            text += event.message.content
+    assert text == "2 + 3 = 5", text
+    assert (await client.users.me()).user_name == "emulated"
+    made = await client.conversations.create(messages=[question])
+    assert (await client.conversations.retrieve(conversation_id=made.id)).id == made.id
+
+
+checks = [
+    check_chat,
+    check_tools,
+    check_cancel_and_errors,
+    check_conversations,
+    check_files_bots_and_account,
+]
+for check in checks:
+    check()
+    print(check.__name__, "ok")
+asyncio.run(check_async())
+print("check_async ok")
