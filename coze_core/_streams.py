@@ -300,7 +300,8 @@ class AsyncChatStream(_Stream):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._leave(in_a_hurry=error is not None)
+        # A generator that is being closed has somebody who waits for it; other exceptions have not.
+        await self._leave(in_a_hurry=not isinstance(error, GeneratorExit | None))
 
     async def __aiter__(self) -> AsyncIterator[AnyChatEvent]:
         async with contextlib.aclosing(self.increments()) as increments:

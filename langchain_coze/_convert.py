@@ -129,10 +129,13 @@ class ChunkMaker:
             yield _chunk(held)
         calls, invalid = tool_calls_of(turn)
         for index, call in enumerate(calls):
-            yield _call_chunk(call, index)
-        if invalid:
-            message = AIMessageChunk(content="", invalid_tool_calls=invalid)
-            yield ChatGenerationChunk(message=message)
+            args = json.dumps(call["args"], ensure_ascii=False)
+            yield _call_chunk(call["name"], args, call["id"], index)
+        for index, broken in enumerate(invalid, len(calls)):
+            # Core completes cut JSON when it merges chunks, which would make a call out of half
+            # of one; text within a JSON string it leaves alone, and calls invalid.
+            args = json.dumps(broken["args"], ensure_ascii=False)
+            yield _call_chunk(broken["name"] or "", args, broken["id"], index)
         metadata = metadata_of(turn, self._bot_id, stopped=self.matcher.stopped)
         sent = "".join(self._sent)
         if not self.matcher.stopped and sent != turn.answer:
@@ -159,14 +162,8 @@ def _chunk(text: str, extra: dict[str, Any] | None = None) -> ChatGenerationChun
     return ChatGenerationChunk(message=message)
 
 
-def _call_chunk(call: ToolCall, index: int) -> ChatGenerationChunk:
-    piece = ToolCallChunk(
-        name=call["name"],
-        args=json.dumps(call["args"], ensure_ascii=False),
-        id=call["id"],
-        index=index,
-        type="tool_call_chunk",
-    )
+def _call_chunk(name: str, args: str, id: str | None, index: int) -> ChatGenerationChunk:
+    piece = ToolCallChunk(name=name, args=args, id=id, index=index, type="tool_call_chunk")
     message = AIMessageChunk(
         content="",
         tool_call_chunks=[piece],

@@ -244,10 +244,9 @@ def test_a_chat_that_has_ended_or_waits_is_not_cancelled(emulator, ask, client):
 @pytest.mark.anyio
 async def test_closing_an_awaiting_stream_cancels_the_chat(emulator, ask, async_client):
     stream = async_client.chat.stream(**ask("go", "slow"))
-    async with stream:
-        async with contextlib.aclosing(stream.text()) as text:
-            async for _ in text:
-                break
+    async with stream, contextlib.aclosing(stream.text()) as text:
+        async for _ in text:
+            break
     assert canceled(emulator) == [stream.turn.chat_id]
     await async_client.aclose()
 

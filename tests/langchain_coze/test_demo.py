@@ -1,0 +1,62 @@
+"""The demo, as a newcomer runs it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def run(**env):
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("COZE_")}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "langchain_coze"],
+        capture_output=True,
+        text=True,
+        env={**clean, **env},
+        timeout=60,
+    )
+
+
+def test_without_settings_it_talks_to_an_emulator():
+    done = run()
+    assert done.returncode == 0, done.stderr
+    assert "starting a local Coze emulator" in done.stdout
+    assert "Your name is Ada." in done.stdout
+    assert "first token after" in done.stdout
+    assert "tokens in" in done.stdout
+    assert "from langchain_coze import ChatCoze" in done.stdout
+    assert done.stderr == ""
+
+
+def test_with_settings_it_talks_to_that_server(emulator):
+    env = {
+        "COZE_API_TOKEN": emulator.token,
+        "COZE_API_BASE": emulator.base_url,
+        "COZE_BOT_ID": emulator.bot_id("echo"),
+    }
+    done = run(**env)
+    assert done.returncode == 0, done.stderr
+    assert "Talking to bot" in done.stdout
+    assert len(emulator.requests.to("/v3/chat")) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"COZE_API_TOKEN": "pat_wrong"}, "COZE_API_TOKEN"),
+        ({"COZE_BOT_ID": "1"}, "does not exist"),
+        ({"COZE_API_BASE": "http://127.0.0.1:9"}, "connection to 127.0.0.1 failed"),
+        ({"COZE_API_BASE": "nonsense"}, "base_url"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_message(emulator, change, says):
+    env = {
+        "COZE_API_TOKEN": emulator.token,
+        "COZE_API_BASE": emulator.base_url,
+        "COZE_BOT_ID": emulator.bot_id("echo"),
+    }
+    done = run(**{**env, **change})
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,173 @@
+"""Imports go one way, public names are listed, and files stay small."""
+
+import ast
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# From the bottom up: a module may import only what stands above it in this list.
+ORDER = [
+    "_version",
+    "_errors",
+    "_codes",
+    "_sse",
+    "_models",
+    "_bot_models",
+    "_events",
+    "_reader",
+    "_turn",
+    "dialog._history",
+    "dialog._stop",
+    "dialog._plan",
+    "dialog",
+    "_call",
+    "_flow",
+    "_retry",
+    "_auth",
+    "_session",
+    "_polling",
+    "_paging",
+    "_config",
+    "_identity",
+    "_http",
+    "_loops",
+    "_watchdog",
+    "_drivers",
+    "_pump",
+    "_endpoints._checks",
+    "_endpoints",
+    "_streams",
+    "_binding",
+    "_resources",
+    "_client",
+]
+HTTPX = {"_http", "_loops", "_drivers", "_client"}
+ASYNC = {"_loops", "_drivers", "_streams", "_client", "_binding", "_paging"}
+
+
+def modules(package):
+    for path in sorted((ROOT / package).rglob("*.py")):
+        relative = path.relative_to(ROOT / package).with_suffix("")
+        yield ".".join(relative.parts), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}"
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def typing_only(tree):
+    """What is imported for type checkers only."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            found |= set(imported(node))
+    return found
+
+
+def place(name):
+    """The position of a module, or of the package that holds it."""
+    while name:
+        if name in ORDER:
+            return ORDER.index(name)
+        name = name.rpartition(".")[0]
+    return None
+
+
+def test_every_module_of_the_core_imports_only_what_stands_below_it():
+    wrong = []
+    for name, tree in modules("coze_core"):
+        if name == "__init__" or name.startswith("emulator"):
+            continue
+        own = name.removesuffix(".__init__")
+        assert place(own) is not None, f"{own} has no place in ORDER"
+        skipped = typing_only(tree)
+        for other in imported(tree):
+            target = place(other.removeprefix("coze_core."))
+            inside = other.startswith("coze_core.") and other not in skipped
+            sibling = place(own) == target  # modules of one package
+            if inside and target is not None and target > place(own) and not sibling:
+                wrong.append((own, other))
+            assert not other.startswith("coze_core.emulator")
+    assert wrong == []
+
+
+def test_adapters_use_only_public_names_and_never_each_other():
+    adapters = {"langchain_coze", "llamaindex_coze", "openai_coze"}
+    for package in adapters:
+        for name, tree in modules(package):
+            for other in imported(tree):
+                assert not any(other.split(".")[0] == a for a in adapters - {package}), name
+                if other.startswith("coze_core."):
+                    assert not any(part.startswith("_") for part in other.split(".")[1:-1]), name
+                    last = other.split(".")[-1]
+                    assert not last.startswith("_") or last == "__version__", (name, other)
+
+
+def test_the_emulator_takes_only_the_codec_from_the_core():
+    for name, tree in modules("coze_core/emulator"):
+        for other in imported(tree):
+            if other.startswith("coze_core.") and not other.startswith("coze_core.emulator"):
+                assert other.startswith("coze_core._sse"), (name, other)
+
+
+def test_only_some_files_know_the_http_library_or_await():
+    for name, tree in modules("coze_core"):
+        if name.startswith("emulator"):
+            continue
+        if name not in HTTPX:
+            assert not any(other.split(".")[0] == "httpx" for other in imported(tree)), name
+        if name not in ASYNC:
+            assert not any(isinstance(n, ast.AsyncFunctionDef) for n in ast.walk(tree)), name
+
+
+@pytest.mark.parametrize("package", ["coze_core", "coze_core.emulator", "langchain_coze"])
+def test_public_names_are_listed_exist_and_are_documented(package):
+    module = importlib.import_module(package)
+    names = module.__all__
+    assert len(names) == len(set(names))
+    for name in names:
+        value = getattr(module, name)
+        if isinstance(value, type):
+            assert value.__doc__, name
+
+
+def test_importing_the_core_imports_no_framework():
+    import subprocess
+
+    code = "import sys, coze_core; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"langchain_core", "llama_index", "starlette", "h11", "trio"} - {"h11"}
+    assert "coze_core" in loaded
+
+
+def test_files_stay_small():
+    for package in ("coze_core", "langchain_coze"):
+        for path in (ROOT / package).rglob("*.py"):
+            lines = len(path.read_text(encoding="utf-8").splitlines())
+            assert lines <= 560, f"{path.name} has {lines} lines: split it"
+
+
+def test_the_project_names_no_registry_and_no_path_of_a_machine():
+    hosts = [
+        ".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "com"))
+    ]
+    for path in ROOT.rglob("*"):
+        inside = path.relative_to(ROOT).parts
+        if not path.is_file() or any(
+            part.startswith((".venv", ".git", ".mypy")) for part in inside
+        ):
+            continue
+        if path.suffix in {".py", ".md", ".toml", ".txt", ".yml"} or path.name == "Makefile":
+            text = path.read_text(encoding="utf-8")
+            assert not [host for host in hosts if host in text], path

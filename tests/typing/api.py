@@ -1,0 +1,50 @@
+"""Never run; checked by mypy: what a user sees of the types."""
+
+from typing import assert_type
+
+from coze_core import (
+    AsyncChatStream,
+    AsyncCozeClient,
+    AsyncPager,
+    BotSummary,
+    Chat,
+    ChatStream,
+    Conversation,
+    CozeClient,
+    EnterMessage,
+    Message,
+    Pager,
+    Turn,
+    User,
+)
+from langchain_coze import ChatCoze
+
+
+def blocking(client: CozeClient) -> None:
+    question = [EnterMessage.user("hi")]
+    stream = client.chat.stream(bot_id="1", user_id="u", messages=question)
+    assert_type(stream, ChatStream)
+    assert_type(stream.until_done(), Turn)
+    assert_type(client.chat.create(bot_id="1", user_id="u"), Chat)
+    assert_type(client.chat.create_and_poll(bot_id="1", user_id="u"), Turn)
+    assert_type(client.chat.messages(conversation_id="1", chat_id="2"), list[Message])
+    assert_type(client.bots.list(workspace_id="1"), Pager[BotSummary])
+    assert_type(client.users.me(), User)
+    client.chat.stream(bot_id=1, user_id="u")  # type: ignore[arg-type]  # ids are strings
+    client.chat.stream("1", user_id="u")  # type: ignore[call-arg]  # keywords only
+    client.chat.retrieve(chat_id="2")  # type: ignore[call-arg]  # both ids are needed
+
+
+async def awaiting(client: AsyncCozeClient) -> None:
+    stream = client.chat.stream(bot_id="1", user_id="u")
+    assert_type(stream, AsyncChatStream)
+    assert_type(await stream.until_done(), Turn)
+    assert_type(await client.conversations.create(name="x"), Conversation)
+    assert_type(client.bots.list(workspace_id="1"), AsyncPager[BotSummary])
+    async for bot in client.bots.list(workspace_id="1"):
+        assert_type(bot, BotSummary)
+    with client:  # type: ignore[attr-defined]  # it is an asynchronous context manager
+        pass
+
+
+model = ChatCoze(bot_id="7", region="cn", history="server", user_id="u")
