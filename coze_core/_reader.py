@@ -71,32 +71,36 @@ class ChatEventReader:
     def read(self, frames: Iterable[ServerSentEvent]) -> list[AnyChatEvent]:
         """Return the chat events of these frames, one for each."""
         read: list[AnyChatEvent] = []
+        append, make = read.append, events.MessageDelta
         prefix, suffix, frame = self._prefix, self._suffix, self._frame
+        start, tail = len(prefix or b""), len(suffix)
         for sse in frames:
             if sse.event == _DELTA:
                 data = sse.data_bytes
+                end = len(data) - tail
                 if (
-                    frame is not None
-                    and prefix is not None
+                    prefix is not None
+                    and frame is not None
+                    and end >= start
                     and data.startswith(prefix)
                     and data.endswith(suffix)
-                    and len(data) >= len(prefix) + len(suffix)
                 ):
-                    text = data[len(prefix) : len(data) - len(suffix)]
+                    text = data[start:end]
                     if b'"' not in text and b"\\" not in text:
                         try:
-                            read.append(events.MessageDelta(text.decode(), "", frame))
+                            append(make(text.decode(), "", frame))
                         except UnicodeDecodeError as error:
                             raise _bad_data(sse) from error
-                        continue
-                    read.append(_delta(_object(sse)))
+                    else:
+                        append(_delta(_object(sse)))
                     continue
                 fields = _object(sse)
-                read.append(_delta(fields))
+                append(_delta(fields))
                 self._learn(data, fields)
                 prefix, suffix, frame = self._prefix, self._suffix, self._frame
+                start, tail = len(prefix or b""), len(suffix)
             else:
-                read.append(_OTHERS.get(sse.event, _other)(sse))
+                append(_OTHERS.get(sse.event, _other)(sse))
         return read
 
     def _learn(self, data: bytes, fields: dict[str, Any]) -> None:

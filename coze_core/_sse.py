@@ -14,6 +14,9 @@ from coze_core._errors import ProtocolError
 
 MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
+_DELTA_NAME: Final = "conversation.message.delta"
+_DELTA: Final = b"event:conversation.message.delta\ndata:"
+_DELTA_LENGTH: Final = len(_DELTA)
 
 
 class ServerSentEvent:
@@ -156,12 +159,21 @@ class SSEDecoder:
 
     def _decode(self, frames: list[bytes]) -> list[ServerSentEvent]:
         events: list[ServerSentEvent] = []
+        append = events.append
         last_id = self._id
         limit = self._limit
         for frame in frames:
             if len(frame) > limit:
                 self._too_large(len(frame))
-            # The form Coze sends for nearly every event: one `event` line, one `data` line.
+            # The form of a delta on the cloud and in Studio, which is nearly every event.
+            if (
+                frame.startswith(_DELTA)
+                and frame.find(b"\n", _DELTA_LENGTH) < 0
+                and frame[_DELTA_LENGTH : _DELTA_LENGTH + 1] != b" "
+            ):
+                append(ServerSentEvent(_DELTA_NAME, frame[_DELTA_LENGTH:], last_id))
+                continue
+            # The form of nearly every other event: one `event` line, one `data` line.
             if frame[:6] == b"event:":
                 end = frame.find(b"\n")
                 if frame[end + 1 : end + 6] == b"data:" and frame.find(b"\n", end + 1) < 0 < end:

@@ -130,14 +130,21 @@ class ChatStream(_Stream):
         self.close()
 
     def __iter__(self) -> Iterator[AnyChatEvent]:
-        for increment in self.increments():
-            yield increment.event
+        try:
+            while self._fill():
+                waiting = self._waiting
+                while waiting:
+                    yield waiting.pop().event
+        finally:
+            self._left()
 
     def increments(self) -> Iterator[Increment]:
         """Iterate over what each event adds to the answer."""
         try:
-            while (increment := self._next()) is not None:
-                yield increment
+            while self._fill():
+                waiting = self._waiting
+                while waiting:
+                    yield waiting.pop()
         finally:
             self._left()
 
@@ -159,14 +166,14 @@ class ChatStream(_Stream):
         finally:
             self._left()
 
-    def _next(self) -> Increment | None:
-        """Return the next increment, whichever iterator asks for it."""
-        while not self._waiting:
+    def _fill(self) -> bool:
+        """Read on if nothing waits, whichever iterator asks; return whether something does."""
+        if not self._waiting:
             batch = next(self._reading(), None)
             if batch is None:
-                return None
+                return False
             self._waiting = batch[::-1]
-        return self._waiting.pop()
+        return True
 
     def _left(self) -> None:
         """Close the stream when its iterator is given up, unless a `with` block will."""
@@ -184,10 +191,11 @@ class ChatStream(_Stream):
         if body is None or self._closed:
             raise RuntimeError("the stream is closed")
         pump = self._pump
+        blocks = body.blocks()  # one generator for all reads: given up half-way it would close
         try:
             with self._bounded(body) as bound:
                 try:
-                    for block in body.blocks():
+                    for block in blocks:
                         batch = pump.feed(block)
                         if batch:
                             yield batch
@@ -206,7 +214,7 @@ class ChatStream(_Stream):
             if pump.turn.error is not None:
                 pump.identify(pump.turn.error)
                 raise pump.turn.error
-            self._drain(body)
+            self._drain(body, blocks)
         finally:
             self.close()
 
@@ -215,11 +223,11 @@ class ChatStream(_Stream):
             return contextlib.nullcontext(Bound())
         return ends_at(self._ends, body.socket)
 
-    def _drain(self, body: Body) -> None:
+    def _drain(self, body: Body, blocks: Iterator[bytes]) -> None:
         """Read the end of the body, so that the connection can serve again."""
         clock = self._driver.config.retry.clock
         with ends_at(clock() + DRAIN_SECONDS, body.socket), contextlib.suppress(CozeError):
-            for _ in body.blocks():
+            for _ in blocks:
                 _LOG.debug("the server sent more after the end of the stream")
 
     def until_done(self) -> Turn:
@@ -304,15 +312,21 @@ class AsyncChatStream(_Stream):
         await self._leave(in_a_hurry=not isinstance(error, GeneratorExit | None))
 
     async def __aiter__(self) -> AsyncIterator[AnyChatEvent]:
-        async with contextlib.aclosing(self.increments()) as increments:
-            async for increment in increments:
-                yield increment.event
+        try:
+            while await self._fill():
+                waiting = self._waiting
+                while waiting:
+                    yield waiting.pop().event
+        finally:
+            await self._left()
 
     async def increments(self) -> AsyncGenerator[Increment, None]:
         """Iterate over what each event adds to the answer."""
         try:
-            while (increment := await self._next()) is not None:
-                yield increment
+            while await self._fill():
+                waiting = self._waiting
+                while waiting:
+                    yield waiting.pop()
         finally:
             await self._left()
 
@@ -334,14 +348,14 @@ class AsyncChatStream(_Stream):
         finally:
             await self._left()
 
-    async def _next(self) -> Increment | None:
-        """Return the next increment, whichever iterator asks for it."""
-        while not self._waiting:
+    async def _fill(self) -> bool:
+        """Read on if nothing waits, whichever iterator asks; return whether something does."""
+        if not self._waiting:
             batch = await anext(await self._reading(), None)
             if batch is None:
-                return None
+                return False
             self._waiting = batch[::-1]
-        return self._waiting.pop()
+        return True
 
     async def _left(self) -> None:
         """Close the stream when its iterator is given up, unless an `async with` block will."""

@@ -1,0 +1,1 @@
+"""What ours and the peers cost, measured in one pass: `python -m benchmarks`."""

@@ -1,0 +1,274 @@
+"""One contender, one measurement, in a fresh process: `python -m benchmarks.contenders NAME ...`.
+
+Prints one JSON object: CPU seconds (user and system) and wall seconds for the work, without the
+warming up. The contenders `cozepy...` run under the interpreter that has the official SDK.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable
+
+QUESTION = "hi"
+Work = Callable[[], None]
+
+
+def decode_floor(tokens: int) -> Work:
+    from pydantic_core import from_json
+
+    from benchmarks.server import parts
+
+    data = b"".join(parts(tokens)[1])
+
+    def work() -> None:
+        for frame in data.split(b"\n\n"):
+            if frame:
+                from_json(frame[frame.index(b"\ndata:") + 6 :])
+
+    return work
+
+
+def decode_ours(tokens: int) -> Work:
+    from benchmarks.server import parts
+    from coze_core import ChatEventReader, SSEDecoder, Turn
+
+    data = b"".join(parts(tokens)[1])
+
+    def work() -> None:
+        decoder, reader, turn = SSEDecoder(), ChatEventReader(), Turn()
+        for start in range(0, len(data), 65536):
+            for event in reader.read(decoder.feed(data[start : start + 65536])):
+                turn.apply(event)
+
+    return work
+
+
+def body() -> dict[str, object]:
+    message = {"role": "user", "type": "question", "content": QUESTION, "content_type": "text"}
+    return {"bot_id": "1", "user_id": "u", "stream": True, "additional_messages": [message]}
+
+
+def httpx_sync(_: int, url: str) -> Work:
+    import httpx
+
+    client = httpx.Client(verify=False)
+
+    def work() -> None:
+        with client.stream("POST", url + "/v3/chat", json=body()) as response:
+            for _ in response.iter_raw():
+                pass
+
+    return work
+
+
+def httpx_async(_: int, url: str) -> Work:
+    import httpx
+
+    loop = asyncio.new_event_loop()
+    client = httpx.AsyncClient(verify=False)
+
+    async def one() -> None:
+        async with client.stream("POST", url + "/v3/chat", json=body()) as found:
+            async for _ in found.aiter_raw():
+                pass
+
+    return lambda: loop.run_until_complete(one())
+
+
+def ours_sync(_: int, url: str) -> Work:
+    from coze_core import CozeClient, EnterMessage
+
+    client = CozeClient("pat_x", base_url=url)
+    question = [EnterMessage.user(QUESTION)]
+
+    def work() -> None:
+        with client.chat.stream(bot_id="1", user_id="u", messages=question) as stream:
+            for _ in stream:
+                pass
+
+    return work
+
+
+def ours_async(_: int, url: str) -> Work:
+    from coze_core import AsyncCozeClient, EnterMessage
+
+    client = AsyncCozeClient("pat_x", base_url=url)
+    question = [EnterMessage.user(QUESTION)]
+    loop = asyncio.new_event_loop()
+
+    async def one() -> None:
+        async with client.chat.stream(bot_id="1", user_id="u", messages=question) as stream:
+            async for _ in stream:
+                pass
+
+    return lambda: loop.run_until_complete(one())
+
+
+def ours_invoke(_: int, url: str) -> Work:
+    from coze_core import CozeClient, EnterMessage
+
+    client = CozeClient("pat_x", base_url=url)
+    question = [EnterMessage.user(QUESTION)]
+
+    def work() -> None:
+        client.chat.stream(bot_id="1", user_id="u", messages=question).until_done()
+
+    return work
+
+
+def chatcoze_invoke(_: int, url: str) -> Work:
+    from langchain_coze import ChatCoze
+
+    model = ChatCoze(bot_id="1", api_key="pat_x", base_url=url)  # type: ignore[arg-type]
+    return lambda: (model.invoke(QUESTION), None)[1]
+
+
+def chatcoze_stream(_: int, url: str) -> Work:
+    from langchain_coze import ChatCoze
+
+    model = ChatCoze(bot_id="1", api_key="pat_x", base_url=url)  # type: ignore[arg-type]
+
+    def work() -> None:
+        for _ in model.stream(QUESTION):
+            pass
+
+    return work
+
+
+def langchain_floor(tokens: int) -> Work:
+    """A model that does nothing but make chunks."""
+    from langchain_core.language_models.chat_models import BaseChatModel
+    from langchain_core.messages import AIMessageChunk
+    from langchain_core.outputs import ChatGenerationChunk
+
+    class Floor(BaseChatModel):
+        @property
+        def _llm_type(self) -> str:
+            return "floor"
+
+        def _generate(self, *_, **__):
+            raise NotImplementedError("only streams")
+
+        def _stream(self, *_, **__):
+            for _ in range(tokens):
+                yield ChatGenerationChunk(message=AIMessageChunk(content=" word"))
+
+    model = Floor()
+
+    def work() -> None:
+        for _ in model.stream(QUESTION):
+            pass
+
+    return work
+
+
+def ours_many(_: int, url: str) -> Work:
+    """1,000 streams at once on one event loop."""
+    from coze_core import AsyncCozeClient, EnterMessage
+
+    client = AsyncCozeClient("pat_x", base_url=url)
+    question = [EnterMessage.user(QUESTION)]
+
+    async def one() -> None:
+        await client.chat.stream(bot_id="1", user_id="u", messages=question).until_done()
+
+    async def all_() -> None:
+        await asyncio.gather(*(one() for _ in range(1000)))
+
+    return lambda: asyncio.run(all_())
+
+
+def _cozepy(url: str) -> object:
+    from cozepy import Coze, TokenAuth
+
+    return Coze(auth=TokenAuth("pat_x"), base_url=url)
+
+
+def cozepy_sync(_: int, url: str) -> Work:
+    from cozepy import Message
+
+    coze = _cozepy(url)
+    question = [Message.build_user_question_text(QUESTION)]
+
+    def work() -> None:
+        for _ in coze.chat.stream(bot_id="1", user_id="u", additional_messages=question):  # type: ignore[attr-defined]
+            pass
+
+    return work
+
+
+def cozepy_async(_: int, url: str) -> Work:
+    from cozepy import AsyncCoze, AsyncTokenAuth, Message
+
+    question = [Message.build_user_question_text(QUESTION)]
+    coze = AsyncCoze(auth=AsyncTokenAuth("pat_x"), base_url=url)
+    loop = asyncio.new_event_loop()
+
+    async def one() -> None:
+        stream = coze.chat.stream(bot_id="1", user_id="u", additional_messages=question)
+        async for _ in stream:
+            pass
+
+    return lambda: loop.run_until_complete(one())
+
+
+def cozepy_invoke(_: int, url: str) -> Work:
+    from cozepy import Message
+
+    coze = _cozepy(url)
+    question = [Message.build_user_question_text(QUESTION)]
+
+    def work() -> None:
+        coze.chat.create_and_poll(bot_id="1", user_id="u", additional_messages=question)  # type: ignore[attr-defined]
+
+    return work
+
+
+def cozepy_many(_: int, url: str) -> Work:
+    from cozepy import AsyncCoze, AsyncHTTPClient, AsyncTokenAuth, Message
+
+    question = [Message.build_user_question_text(QUESTION)]
+
+    async def all_() -> None:
+        client = AsyncHTTPClient(timeout=120)
+        coze = AsyncCoze(auth=AsyncTokenAuth("pat_x"), base_url=url, http_client=client)
+
+        async def one() -> None:
+            stream = coze.chat.stream(bot_id="1", user_id="u", additional_messages=question)
+            async for _ in stream:
+                pass
+
+        found = await asyncio.gather(*(one() for _ in range(1000)), return_exceptions=True)
+        print(
+            json.dumps({"errors": sum(isinstance(e, BaseException) for e in found)}),
+            file=sys.stderr,
+        )
+
+    return lambda: asyncio.run(all_())
+
+
+def calibration() -> float:
+    """CPU seconds of a fixed piece of Python, to scale runs on a busy machine."""
+    started = time.process_time()
+    sum(n * n for n in range(300_000))
+    return time.process_time() - started
+
+
+def main() -> None:
+    name, tokens, repeat, warm, *rest = sys.argv[1:]
+    work: Work = globals()[name](int(tokens), *rest)
+    for _ in range(int(warm)):
+        work()
+    scale = calibration()
+    cpu, wall = time.process_time(), time.perf_counter()
+    for _ in range(int(repeat)):
+        work()
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    print(json.dumps({"cpu": cpu, "wall": wall, "calibration": (scale + calibration()) / 2}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""A cheap loopback server in a process of its own: canned Coze answers, nothing computed.
+
+`python -m benchmarks.server` prints its port. `/burst1`, `/burst20` or `/paced` in front of the
+API's own paths choose how the tokens of a stream are sent, and a number after it (`/paced-500`) how
+many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from functools import cache
+
+CHAT = {"id": "7382159487131697202", "conversation_id": "7381473525342978089", "bot_id": "1"}
+MESSAGE = {
+    "id": "7382159494123470858",
+    "conversation_id": "7381473525342978089",
+    "bot_id": "7379462189365198898",
+    "role": "assistant",
+    "type": "answer",
+}
+
+
+def event(name: str, data: object) -> bytes:
+    return f"event:{name}\ndata:{json.dumps(data, separators=(',', ':'))}\n\n".encode()
+
+
+def delta(text: str) -> bytes:
+    tail = {"content_type": "text", "chat_id": CHAT["id"]}
+    return event("conversation.message.delta", {**MESSAGE, "content": text, **tail})
+
+
+@cache
+def parts(tokens: int) -> tuple[bytes, list[bytes], bytes]:
+    """The beginning of a stream, its deltas, and its end."""
+    begin = event("conversation.chat.created", {**CHAT, "status": "created"})
+    begin += event("conversation.chat.in_progress", {**CHAT, "status": "in_progress"})
+    texts = [f" word{n % 97}" for n in range(tokens)]
+    usage = {"token_count": tokens + 9, "output_count": tokens, "input_count": 9}
+    end = event(
+        "conversation.message.completed",
+        {**MESSAGE, "content": "".join(texts), "content_type": "text", "chat_id": CHAT["id"]},
+    )
+    end += event("conversation.chat.completed", {**CHAT, "status": "completed", "usage": usage})
+    end += b'event:done\ndata:"[DONE]"\n\n'
+    return begin, [delta(text) for text in texts], end
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+@cache
+def burst(tokens: int, size: int) -> bytes:
+    begin, deltas, end = parts(tokens)
+    groups = [b"".join(deltas[i : i + size]) for i in range(0, tokens, size)]
+    return b"".join(chunk(group) for group in [begin, *groups, end]) + b"0\r\n\r\n"
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def whole(body: object) -> bytes:
+    data = json.dumps(body).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+        len(data),
+        data,
+    )
+
+
+class Canned(asyncio.Protocol):
+    """Answers requests as soon as their bodies are in."""
+
+    def __init__(self) -> None:
+        self.buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.created = 0.0
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
+            head = self.buffer[:end].decode("latin-1")
+            headers = dict(
+                line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line
+            )
+            size = int(headers.get("content-length", "0"))
+            if len(self.buffer) < end + 4 + size:
+                return
+            body = self.buffer[end + 4 : end + 4 + size]
+            self.buffer = self.buffer[end + 4 + size :]
+            self.answer(head.split(" ", 2)[1], body)
+
+    def answer(self, path: str, body: bytes) -> None:
+        path = path.split("?", maxsplit=1)[0]
+        kind, _, count = path.split("/")[1].partition("-")
+        tokens = int(count or 10)
+        loop = asyncio.get_running_loop()
+        if path.endswith("/v3/chat") and b'"stream":false' in body.replace(b" ", b""):
+            self.created = loop.time()
+            self.transport.write(whole({"code": 0, "data": {**CHAT, "status": "in_progress"}}))
+        elif path.endswith("/v3/chat") and path.startswith("/burst"):
+            size = int(kind.removeprefix("burst"))
+            self.transport.write(HEAD + burst(tokens, size))
+        elif path.endswith("/v3/chat"):
+            task = loop.create_task(self.pace(tokens, 0.3 if "/slow" in path else 0.001))
+            task.add_done_callback(lambda done: done.exception())
+        elif path.endswith("/retrieve"):
+            done = loop.time() - self.created > 0.3
+            status = "completed" if done else "in_progress"
+            self.transport.write(whole({"code": 0, "data": {**CHAT, "status": status}}))
+        else:
+            message = {**MESSAGE, "content": "x", "content_type": "text"}
+            self.transport.write(whole({"code": 0, "data": [message]}))
+
+    async def pace(self, tokens: int, wait: float) -> None:
+        begin, deltas, end = parts(tokens)
+        self.transport.write(HEAD + chunk(begin))
+        for data in deltas if wait < 0.1 else [b"".join(deltas)]:
+            await asyncio.sleep(wait)
+            self.transport.write(chunk(data))
+        self.transport.write(chunk(end) + b"0\r\n\r\n")
+
+
+async def main() -> None:
+    server = await asyncio.get_running_loop().create_server(Canned, "127.0.0.1", 0, backlog=4096)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
