@@ -76,7 +76,9 @@ def measured(contender: str, row: Row, port: int) -> dict[str, float] | None:
     if not Path(python).exists():
         return None
     place = (
-        [] if row.path is None or "floor" in contender else [f"http://127.0.0.1:{port}/{row.path}-{row.tokens}"]
+        []
+        if row.path is None or "floor" in contender
+        else [f"http://127.0.0.1:{port}/{row.path}-{row.tokens}"]
     )
     command = [python, "-m", "benchmarks.contenders", contender]
     numbers = [str(row.tokens), str(row.repeat), str(row.warm)]

@@ -118,46 +118,42 @@ class MessageDelta:
         type: The message's type, such as `answer`.
         content_type: `text` for text.
         is_answer: Whether the content is text of the answer.
+        frame: All but the text; one object for the deltas of a message, where that can be.
     """
 
-    __slots__ = ("_frame", "content", "reasoning_content")
+    __slots__ = ("content", "frame", "reasoning_content")
 
     name = "conversation.message.delta"
 
     def __init__(self, content: str, reasoning_content: str, frame: DeltaFrame) -> None:
         self.content = content
         self.reasoning_content = reasoning_content
-        self._frame = frame
-
-    @property
-    def frame(self) -> DeltaFrame:
-        """All but the text; the same object for the deltas of one message, where it can be."""
-        return self._frame
+        self.frame = frame
 
     @property
     def message_id(self) -> str:
         """The message this belongs to."""
-        return self._frame.message_id
+        return self.frame.message_id
 
     @property
     def type(self) -> str:
         """The message's type."""
-        return self._frame.type
+        return self.frame.type
 
     @property
     def content_type(self) -> str:
         """The content's type."""
-        return self._frame.content_type
+        return self.frame.content_type
 
     @property
     def is_answer(self) -> bool:
         """Whether the content is text of the answer."""
-        return self._frame.is_answer
+        return self.frame.is_answer
 
     @property
     def fields(self) -> Mapping[str, Any]:
         """The decoded data."""
-        fields = {**self._frame.fields, "content": self.content}
+        fields = {**self.frame.fields, "content": self.content}
         if self.reasoning_content or "reasoning_content" in fields:
             fields["reasoning_content"] = self.reasoning_content
         return fields

@@ -68,8 +68,11 @@ class Pump:
             APITimeoutError: If there have been only heartbeats for too long.
         """
         frames = self._decoder.feed(block)
-        taken = self._take(self._reader.read(frames)) if frames else []
-        if not taken or type(taken[-1].event) is events.Ping:
+        if not frames:
+            self._no_news()
+            return []
+        taken = self._take(self._reader.read(frames))
+        if taken and type(taken[-1][2]) is events.Ping:
             self._no_news()
         elif self._quiet_since is not None:
             self._quiet_since = None
@@ -146,13 +149,18 @@ class Pump:
 
     def _take(self, read: list[events.ChatEvent | events.MessageDelta]) -> list[Increment]:
         turn = self.turn
+        apply = turn.apply
         taken: list[Increment] = []
+        append = taken.append
         for event in read:
-            increment = turn.apply(event)
+            increment = apply(event)
+            if type(event) is events.MessageDelta:  # neither an end nor an error
+                append(increment)
+                continue
             if turn.error is not None:
                 self.over = True
                 break
-            taken.append(increment)
+            append(increment)
             if turn.ended_by:
                 self.over = True
                 break

@@ -34,6 +34,10 @@ class Increment(NamedTuple):
     event: AnyChatEvent
 
 
+# What `Increment(...)` does, without the call of a Python function for each token.
+_increment: Final = tuple.__new__
+
+
 @dataclass(frozen=True, slots=True)
 class ToolActivity:
     """Something the bot did with one of its own tools, on the server.
@@ -54,10 +58,11 @@ class ToolActivity:
 class _Answer:
     """The text of one answer message, in pieces until it is complete."""
 
-    __slots__ = ("complete", "message_id", "parts", "reasoning", "text")
+    __slots__ = ("complete", "frame", "message_id", "parts", "reasoning", "text")
 
     def __init__(self, message_id: str) -> None:
         self.message_id = message_id
+        self.frame: events.DeltaFrame | None = None  # of its last delta, if that was answer text
         self.parts: list[str] = []
         self.reasoning: list[str] = []
         self.complete = False
@@ -166,6 +171,16 @@ class Turn:
     def apply(self, event: AnyChatEvent) -> Increment:
         """Take one event and return what it adds to the answer."""
         if type(event) is events.MessageDelta:
+            answer = self._current
+            if (  # the next piece of the answer in progress, as nearly every event is
+                answer is not None
+                and event.frame is answer.frame
+                and answer.parts
+                and not event.reasoning_content
+                and not answer.complete
+            ):
+                answer.parts.append(event.content)
+                return _increment(Increment, (event.content, "", event))
             return self._delta(event)
         if isinstance(event, events.MessageCompleted):
             return self._message(event)
@@ -190,6 +205,7 @@ class Turn:
         reasoning = event.reasoning_content
         if answer.complete:  # a late or repeated delta of an answer that is whole already
             return Increment("", "", event)
+        answer.frame = frame
         if reasoning:
             answer.reasoning.append(reasoning)
         if text:
