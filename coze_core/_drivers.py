@@ -52,7 +52,8 @@ class Body:
     def __init__(self, response: httpx.Response, config: ClientConfig) -> None:
         self._response = response
         self._config = config
-        self._blocks = response.iter_bytes()
+        plain = "content-encoding" not in response.headers
+        self._blocks = response.iter_raw() if plain else response.iter_bytes()
         self._head: list[bytes] = []
 
     def is_stream(self) -> bool:
@@ -209,7 +210,8 @@ class AsyncBody:
     def __init__(self, response: httpx.Response, config: ClientConfig, pool: Pool) -> None:
         self._response = response
         self._config = config
-        self._blocks = response.aiter_bytes()
+        plain = "content-encoding" not in response.headers
+        self._blocks = response.aiter_raw() if plain else response.aiter_bytes()
         self._head: list[bytes] = []
         self._pool: Pool | None = pool
 

@@ -130,19 +130,20 @@ class ChatStream(_Stream):
         self.close()
 
     def __iter__(self) -> Iterator[AnyChatEvent]:
-        try:
-            while self._fill():
-                waiting = self._waiting
-                while waiting:
-                    yield waiting.pop().event
-        finally:
-            self._left()
+        for increment in self.increments():
+            yield increment.event
 
     def increments(self) -> Iterator[Increment]:
         """Iterate over what each event adds to the answer."""
         try:
-            while self._fill():
-                waiting = self._waiting
+            waiting = self._waiting
+            while waiting:
+                yield waiting.pop()
+            for batch in self._reading():
+                if len(batch) == 1:
+                    yield batch[0]
+                    continue
+                self._waiting = waiting = batch[::-1]  # kept for the next iterator, if need be
                 while waiting:
                     yield waiting.pop()
         finally:
@@ -165,15 +166,6 @@ class ChatStream(_Stream):
                 yield batch
         finally:
             self._left()
-
-    def _fill(self) -> bool:
-        """Read on if nothing waits, whichever iterator asks; return whether something does."""
-        if not self._waiting:
-            batch = next(self._reading(), None)
-            if batch is None:
-                return False
-            self._waiting = batch[::-1]
-        return True
 
     def _left(self) -> None:
         """Close the stream when its iterator is given up, unless a `with` block will."""
