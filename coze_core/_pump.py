@@ -67,6 +67,15 @@ class Pump:
             ProtocolError: If the bytes are not the protocol.
             APITimeoutError: If there have been only heartbeats for too long.
         """
+        if self._decoder.between_events:
+            deltas, used = self._reader.read_run(block)
+            if used:
+                self._quiet_since = None
+                apply = self.turn.apply
+                taken = [apply(delta) for delta in deltas]
+                if used < len(block):
+                    taken += self.feed(block[used:])
+                return taken
         frames = self._decoder.feed(block)
         if not frames:
             self._no_news()

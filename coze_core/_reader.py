@@ -8,6 +8,7 @@ and any quote or backslash in the text falls back to the full parse.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
@@ -20,6 +21,7 @@ from coze_core._sse import ServerSentEvent
 AnyChatEvent: TypeAlias = events.ChatEvent | events.MessageDelta
 
 _DELTA: Final = "conversation.message.delta"
+_HEAD: Final = b"event:conversation.message.delta\ndata:"
 _KEY: Final = b'"content":"'
 _MAX_MISSES: Final = 16  # a stream whose deltas differ elsewhere gets no more templates
 
@@ -60,13 +62,41 @@ class ChatEventReader:
         ProtocolError: from `read`, when an event that matters does not hold what it must.
     """
 
-    __slots__ = ("_frame", "_misses", "_prefix", "_suffix")
+    __slots__ = ("_frame", "_misses", "_prefix", "_run", "_run_overhead", "_suffix")
 
     def __init__(self) -> None:
+        self._run: re.Pattern[bytes] | None = None
+        self._run_overhead = 0
         self._prefix: bytes | None = None
         self._suffix = b""
         self._frame: events.DeltaFrame | None = None
         self._misses = 0
+
+    def read_run(self, block: bytes) -> tuple[list[events.MessageDelta], int]:
+        """Read a block that is nothing but further deltas of the message in progress.
+
+        The same outcome as decoding it frame by frame, in one pass over the bytes.
+
+        Args:
+            block: Bytes that begin with an event.
+
+        Returns:
+            The deltas and how many bytes they took; `[], 0` if the block holds anything else.
+        """
+        run, frame = self._run, self._frame
+        if run is None or frame is None:
+            return [], 0
+        end = block.rfind(b"\n\n") + 2
+        texts = run.findall(block, 0, end)
+        # The frames found do not overlap; that their lengths add up proves that nothing else is
+        # between them.
+        if not texts or sum(map(len, texts)) + len(texts) * self._run_overhead != end:
+            return [], 0
+        make = events.MessageDelta
+        try:
+            return [make(text.decode(), "", frame) for text in texts], end
+        except UnicodeDecodeError:
+            return [], 0  # the slow way says which event it was
 
     def read(self, frames: Iterable[ServerSentEvent]) -> list[AnyChatEvent]:
         """Return the chat events of these frames, one for each."""
@@ -105,7 +135,7 @@ class ChatEventReader:
 
     def _learn(self, data: bytes, fields: dict[str, Any]) -> None:
         """Make a template of this delta, if the proof succeeds."""
-        self._prefix = None
+        self._prefix = self._run = None
         if self._misses >= _MAX_MISSES or fields.get("reasoning_content"):
             return
         self._misses += 1
@@ -123,6 +153,9 @@ class ChatEventReader:
         if proof == {**fields, "content": "?"}:
             self._prefix, self._suffix = prefix, suffix
             self._frame = events.DeltaFrame(fields)
+            head, tail = _HEAD + prefix, suffix + b"\n\n"
+            self._run_overhead = len(head) + len(tail)
+            self._run = re.compile(re.escape(head) + rb'([^"\\\r\n]*)' + re.escape(tail))
 
 
 def _delta(fields: dict[str, Any]) -> events.MessageDelta:

@@ -94,6 +94,11 @@ class SSEDecoder:
         self._after_cr = False  # the last block ended with CR: a leading LF belongs to it
         self._id: str | None = None
 
+    @property
+    def between_events(self) -> bool:
+        """Whether the next byte begins an event: nothing is pending."""
+        return not self._pending and self._head is None and not self._after_cr
+
     def feed(self, block: bytes) -> list[ServerSentEvent]:
         """Take the next bytes of the stream and return every event they complete."""
         if self._head is not None:

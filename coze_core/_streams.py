@@ -53,7 +53,7 @@ class _Stream:
         self._flows = flows
         self._closed = False
         self._in_block = False
-        self._waiting: list[Increment] = []  # read but not asked for yet, the next one last
+        self._waiting: Iterator[Increment] = iter(())  # read but not asked for yet
 
     @property
     def turn(self) -> Turn:
@@ -136,16 +136,13 @@ class ChatStream(_Stream):
     def increments(self) -> Iterator[Increment]:
         """Iterate over what each event adds to the answer."""
         try:
-            waiting = self._waiting
-            while waiting:
-                yield waiting.pop()
+            # An iterator of the batch, kept: whoever iterates next goes on where this one stopped.
+            for increment in self._waiting:
+                yield increment
             for batch in self._reading():
-                if len(batch) == 1:
-                    yield batch[0]
-                    continue
-                self._waiting = waiting = batch[::-1]  # kept for the next iterator, if need be
-                while waiting:
-                    yield waiting.pop()
+                self._waiting = waiting = iter(batch)
+                for increment in waiting:
+                    yield increment
         finally:
             self._left()
 
@@ -158,8 +155,7 @@ class ChatStream(_Stream):
     def batches(self) -> Iterator[list[Increment]]:
         """Iterate over lists of increments, one list for each read from the network."""
         try:
-            if self._waiting:
-                rest, self._waiting = self._waiting[::-1], []
+            if rest := list(self._waiting):
                 yield rest
             # Not `yield from`: that would close the reading when this iterator is given up.
             for batch in self._reading():  # noqa: UP028
@@ -304,21 +300,19 @@ class AsyncChatStream(_Stream):
         await self._leave(in_a_hurry=not isinstance(error, GeneratorExit | None))
 
     async def __aiter__(self) -> AsyncIterator[AnyChatEvent]:
-        try:
-            while await self._fill():
-                waiting = self._waiting
-                while waiting:
-                    yield waiting.pop().event
-        finally:
-            await self._left()
+        async with contextlib.aclosing(self.increments()) as increments:
+            async for increment in increments:
+                yield increment.event
 
     async def increments(self) -> AsyncGenerator[Increment, None]:
         """Iterate over what each event adds to the answer."""
         try:
-            while await self._fill():
-                waiting = self._waiting
-                while waiting:
-                    yield waiting.pop()
+            for increment in self._waiting:
+                yield increment
+            async for batch in await self._reading():
+                self._waiting = waiting = iter(batch)
+                for increment in waiting:
+                    yield increment
         finally:
             await self._left()
 
@@ -332,22 +326,12 @@ class AsyncChatStream(_Stream):
     async def batches(self) -> AsyncGenerator[list[Increment], None]:
         """Iterate over lists of increments, one list for each read from the network."""
         try:
-            if self._waiting:
-                rest, self._waiting = self._waiting[::-1], []
+            if rest := list(self._waiting):
                 yield rest
             async for batch in await self._reading():
                 yield batch
         finally:
             await self._left()
-
-    async def _fill(self) -> bool:
-        """Read on if nothing waits, whichever iterator asks; return whether something does."""
-        if not self._waiting:
-            batch = await anext(await self._reading(), None)
-            if batch is None:
-                return False
-            self._waiting = batch[::-1]
-        return True
 
     async def _left(self) -> None:
         """Close the stream when its iterator is given up, unless an `async with` block will."""

@@ -25,6 +25,8 @@ from coze_core import (
     UnknownEvent,
     encode_event,
 )
+from coze_core._call import Call
+from coze_core._pump import Pump, StreamRequest
 
 STREAMS = Path(__file__).parents[1] / "streams"
 
@@ -309,6 +311,38 @@ def test_reading_by_template_equals_parsing_every_delta(pieces, ascii_only):
     found = read(b"".join(block for _, block in events))
     assert [event.fields for event in found] == [data for data, _ in events]
     assert all(isinstance(event, MessageDelta) for event in found)
+
+
+def _compact(body):
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))  # as Coze writes it
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["m1", "m2"]), _content), max_size=12),
+    st.lists(st.integers(0, 3000), max_size=8),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+)
+def test_a_pump_adds_the_same_however_the_bytes_are_split(pieces, cuts, newline, space):
+    """Whole runs of deltas are read in one pass; that must not show."""
+    data = b"".join(
+        encode_event(name, _compact(body), newline=newline, space=space)
+        for name, body in [*(delta(text, id) for id, text in pieces), COMPLETED, ("done", "x")]
+    )
+    plain = [Turn(), ""]
+    for event in read(data):
+        plain[1] += plain[0].apply(event).text
+    pump = Pump(StreamRequest(Call("POST", "/")), 60, lambda: 0.0)
+    shown, start = "", 0
+    for cut in [*sorted(min(cut, len(data)) for cut in cuts), len(data)]:
+        if cut > start and not pump.over:
+            shown += "".join(increment.text for increment in pump.feed(data[start:cut]))
+        start = max(start, cut)
+    assert (shown, pump.turn.answers, pump.turn.status) == (
+        plain[1],
+        plain[0].answers,
+        plain[0].status,
+    )
 
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), _content.filter(bool)), max_size=20))
