@@ -175,6 +175,18 @@ class Reply:
         text = self.body[: 4 * _SHOWN_BODY].decode("utf-8", "replace")[:_SHOWN_BODY]
         return ErrorResponse(self.status_code, self.headers, text)
 
+    def not_a_stream(self) -> ProtocolError:
+        """Return the error for a reply that is neither a stream nor an error (section 1.6)."""
+        text = self.body[:200].decode("utf-8", "replace").strip()
+        return ProtocolError(
+            f"the server answered a stream request with something else: {text!r}",
+            status_code=self.status_code,
+            log_id=self.log_id,
+            response=self._error_response(),
+            hint_en="A proxy may have changed the request; use create_and_poll() if it must stay.",
+            hint_zh="中间代理可能改写了请求；若无法避免，请使用 create_and_poll()。",
+        )
+
     def _not_json(self) -> ProtocolError:
         text = self.body[:200].decode("utf-8", "replace").strip()
         return ProtocolError(

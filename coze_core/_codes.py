@@ -274,11 +274,9 @@ def chat_failed_error(
     """Return the error for a run that failed after it had begun."""
     known = fact(code, message=message)
     cls: type[ChatFailedError] = next(
-        (cls for cls in errors.CHAT_FAILED_CLASSES if issubclass(cls, known.error)),
+        (cls for cls in errors.CHAT_FAILED_CLASSES if known.error in cls.__bases__),
         ChatFailedError,
     )
-    if known is _UNKNOWN:
-        cls = ChatFailedError
     return cls(
         message or "the chat failed and the server gave no reason",
         code=code,

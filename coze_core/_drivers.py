@@ -24,6 +24,7 @@ from coze_core._flow import Exclusive, Flow, Send, Sleep
 from coze_core._http import (
     client_options,
     connection_error,
+    is_plain,
     lower_headers,
     multipart,
     request_options,
@@ -52,8 +53,7 @@ class Body:
     def __init__(self, response: httpx.Response, config: ClientConfig) -> None:
         self._response = response
         self._config = config
-        plain = "content-encoding" not in response.headers
-        self._blocks = response.iter_raw() if plain else response.iter_bytes()
+        self._blocks = response.iter_raw() if is_plain(response) else response.iter_bytes()
         self._head: list[bytes] = []
 
     def is_stream(self) -> bool:
@@ -210,8 +210,7 @@ class AsyncBody:
     def __init__(self, response: httpx.Response, config: ClientConfig, pool: Pool) -> None:
         self._response = response
         self._config = config
-        plain = "content-encoding" not in response.headers
-        self._blocks = response.aiter_raw() if plain else response.aiter_bytes()
+        self._blocks = response.aiter_raw() if is_plain(response) else response.aiter_bytes()
         self._head: list[bytes] = []
         self._pool: Pool | None = pool
 

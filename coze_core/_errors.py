@@ -296,7 +296,6 @@ class ChatFailedInternalServerError(ChatFailedError, InternalServerError):
     _retryable = True
 
 
-# The most special class first: the first match is taken.
 CHAT_FAILED_CLASSES: tuple[type[ChatFailedError], ...] = (
     ChatFailedContextLengthError,
     ChatFailedBadRequestError,

@@ -86,6 +86,14 @@ def multipart(call: Call, content: Any) -> dict[str, Any]:
     }
 
 
+def is_plain(response: httpx.Response) -> bool:
+    """Whether the body can be taken as it comes: neither compressed nor read already.
+
+    A transport that answers from memory gives a response whose body has been read.
+    """
+    return "content-encoding" not in response.headers and not response.is_stream_consumed
+
+
 def lower_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return headers with their names in lower case."""
     return {name.lower(): value for name, value in headers.items()}

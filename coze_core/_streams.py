@@ -67,7 +67,7 @@ class _Stream:
 
     def _opened(self, reply: Reply) -> object:
         if reply.stream is None:
-            raise TypeError("the driver opened no stream")
+            raise reply.not_a_stream()
         self._pump.turn.log_id = reply.log_id
         return reply.stream
 

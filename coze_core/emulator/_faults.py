@@ -37,6 +37,7 @@ class Fault:
         bom: Begin with a byte order mark.
         comments: Put a comment before each event.
         pings: Put a PING event before each event.
+        line_marks: Put U+0085 and U+2028 into the text of each delta, which are no line ends.
         garbage: Put a line that is no field before each event.
         replay: Send exactly these bytes as the body.
         error_event: End the stream at once with this error code.
@@ -63,6 +64,7 @@ class Fault:
     comments: bool = False
     pings: bool = False
     garbage: bool = False
+    line_marks: bool = False
     replay: bytes | None = None
     error_event: int | None = None
     status: int | None = None
@@ -151,6 +153,8 @@ async def _with_noise(events: AsyncIterator[bytes], fault: Fault) -> AsyncIterat
             block = b": comment\n" + block
         if fault.pings:
             block = encode_event("PING", '{"content":"{}"}', space=True) + block
+        if fault.line_marks:
+            block = block.replace(b'"content":"', b'"content":"\xc2\x85\xe2\x80\xa8')
         if fault.garbage:
             block = b"\x00\xff garbage\n" + block
         yield block.replace(b"\n", fault.newline.encode()) if fault.newline != "\n" else block

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import gzip
 import time
 from pathlib import Path
 
 import anyio
+import httpx
 import pytest
 
 from coze_core import (
@@ -128,6 +130,8 @@ def test_wherever_a_stream_is_cut_it_is_an_error_or_whole(emulator, ask):
         (Fault(code=4200, content_type=""), NotFoundError, 4200),
         (Fault(error_event=4028), ChatFailedError, 4028),
         (Fault(body=b"<html>hello</html>"), ProtocolError, None),
+        (Fault(body=b'{"code":0,"data":{}}'), ProtocolError, None),
+        (Fault(body=b"["), ProtocolError, None),
         (
             Fault(status=302, body=b"", headers={"Location": "https://www.example.com"}),
             APIStatusError,
@@ -330,6 +334,43 @@ def test_characters_that_python_takes_for_line_ends_stay_in_the_text(emulator, a
 
     emulator.add_bot(Bot("says", says))
     assert client.chat.stream(**ask("go", "says")).until_done().answer == text
+
+
+def test_characters_that_look_like_line_ends_survive_the_network(emulator, ask, client):
+    emulator.faults.add(Fault(line_marks=True, split=1))
+    answer = client.chat.stream(**ask("What is 2 + 3?")).until_done().answer
+    assert answer.count("\u0085\u2028") >= 1
+    assert answer.replace("\u0085\u2028", "") == "2 + 3 = 5"
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_a_transport_that_answers_from_memory_or_compressed_will_do(ask, encoding):
+    body = gzip.compress(TEXT) if encoding == "gzip" else TEXT
+    headers = {"content-type": "text/event-stream", "content-encoding": encoding}
+    if encoding == "identity":
+        del headers["content-encoding"]
+    answer = httpx.MockTransport(lambda _: httpx.Response(200, headers=headers, content=body))
+    with CozeClient("pat_x", transport=answer) as client:
+        turn = client.chat.stream(**ask("go")).until_done()
+        assert turn.answer == "2024 年 10 月 1 日是星期三。"
+
+    async def awaiting():
+        client = AsyncCozeClient("pat_x", transport=answer)
+        return (await client.chat.stream(**ask("go")).until_done()).answer
+
+    assert asyncio.run(awaiting()) == turn.answer
+
+
+def test_a_proxy_is_used_by_both_clients(emulator):
+    """The emulator stands in for the proxy: it is asked for a host that does not exist."""
+    options = {"base_url": "http://coze.invalid", "proxy": emulator.base_url}
+    with CozeClient(emulator.token, **options) as client:
+        assert client.users.me().user_name == "emulated"
+
+    async def awaiting():
+        return (await AsyncCozeClient(emulator.token, **options).users.me()).user_name
+
+    assert asyncio.run(awaiting()) == "emulated"
 
 
 def test_an_unreachable_server_is_a_connection_error(ask):

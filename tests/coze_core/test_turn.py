@@ -26,6 +26,7 @@ from coze_core import (
     encode_event,
 )
 from coze_core._call import Call
+from coze_core._codes import CODES
 from coze_core._pump import Pump, StreamRequest
 
 STREAMS = Path(__file__).parents[1] / "streams"
@@ -241,6 +242,16 @@ def test_an_error_event_without_a_code_is_a_failed_chat(data):
     assert turn.error.message == (
         data if data == "plain text" else "the chat failed and the server gave no reason"
     )
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_a_failed_chat_has_exactly_the_class_of_its_code(code):
+    turn, _ = turn_of(read(stream(("error", {"code": code, "msg": "m"}))))
+    expected = CODES[code].error
+    assert isinstance(turn.error, ChatFailedError)
+    assert expected in type(turn.error).__bases__ or expected is coze_core.APIStatusError
+    assert turn.error.hint_en == CODES[code].hint_en
+    assert bool(turn.error.hint_en) == bool(turn.error.hint_zh)
 
 
 def test_a_failure_of_the_server_is_also_an_internal_server_error():
