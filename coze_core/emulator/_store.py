@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import weakref
 from typing import Any
 
 Document = dict[str, Any]
@@ -35,6 +36,8 @@ class Store:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(_SCHEMA)
+        # An emulator that was never stopped leaves no open database behind.
+        weakref.finalize(self, self._db.close)
 
     def put(self, kind: str, id: str, document: Document, *, parent: str = "") -> None:
         """Store a document, in place of the one of the same kind and id."""
