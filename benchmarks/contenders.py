@@ -150,7 +150,7 @@ def langchain_floor(tokens: int) -> Work:
             return "floor"
 
         def _generate(self, *_, **__):
-            raise NotImplementedError("only streams")
+            raise TypeError("this floor only streams")
 
         def _stream(self, *_, **__):
             for _ in range(tokens):

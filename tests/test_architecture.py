@@ -156,18 +156,3 @@ def test_files_stay_small():
         for path in (ROOT / package).rglob("*.py"):
             lines = len(path.read_text(encoding="utf-8").splitlines())
             assert lines <= 560, f"{path.name} has {lines} lines: split it"
-
-
-def test_the_project_names_no_registry_and_no_path_of_a_machine():
-    hosts = [
-        ".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "com"))
-    ]
-    for path in ROOT.rglob("*"):
-        inside = path.relative_to(ROOT).parts
-        if not path.is_file() or any(
-            part.startswith((".venv", ".git", ".mypy")) for part in inside
-        ):
-            continue
-        if path.suffix in {".py", ".md", ".toml", ".txt", ".yml"} or path.name == "Makefile":
-            text = path.read_text(encoding="utf-8")
-            assert not [host for host in hosts if host in text], path
