@@ -23,6 +23,7 @@ from coze_core._config import (
 from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._endpoints import chat
 from coze_core._flow import Flow, send
+from coze_core._memo import Memo
 from coze_core._models import Chat
 from coze_core._pump import Pump, StreamRequest
 from coze_core._retry import RetryPolicy
@@ -71,12 +72,19 @@ class _Flows:
 
 
 class _Base(abc.ABC, Generic[D]):
-    """What needs no I/O and is the same for both clients."""
+    """What needs no I/O and is the same for both clients.
+
+    Attributes:
+        memo: What was found out with this account: uploads, and the tools of bots.
+    """
+
+    memo: Memo
 
     _driver: D
     _given: tuple[object | None, object | None]
 
-    def _set_up(self, auth: Auth, config: ClientConfig, driver: D) -> None:
+    def _set_up(self, auth: Auth, config: ClientConfig, driver: D, memo: Memo | None) -> None:
+        self.memo = memo or Memo()
         self._auth = auth
         self._config = config
         self._driver = driver
@@ -129,11 +137,20 @@ class _Base(abc.ABC, Generic[D]):
         """
         config = self._config.changed(timeout=timeout, max_retries=max_retries, headers=headers)
         client = type(self).__new__(type(self))
-        client._begin(self._auth, config, *self._given)  # noqa: SLF001 - another of our own kind
+        client._begin(  # noqa: SLF001 - another of our own kind
+            self._auth, config, *self._given, memo=self.memo
+        )
         return client
 
     @abc.abstractmethod
-    def _begin(self, auth: Auth, config: ClientConfig, http_client: Any, transport: Any) -> None:
+    def _begin(
+        self,
+        auth: Auth,
+        config: ClientConfig,
+        http_client: Any,
+        transport: Any,
+        memo: Memo | None = None,
+    ) -> None:
         """Make the driver and the resources."""
 
 
@@ -200,9 +217,10 @@ class CozeClient(_Base[SyncDriver]):
         config: ClientConfig,
         http_client: httpx.Client | None,
         transport: httpx.BaseTransport | None,
+        memo: Memo | None = None,
     ) -> None:
         self._given = (http_client, transport)
-        self._set_up(auth, config, SyncDriver(config, http_client, transport))
+        self._set_up(auth, config, SyncDriver(config, http_client, transport), memo)
         self.chat = resources.Chats(self)
         self.conversations = resources.Conversations(self)
         self.files = resources.Files(self)
@@ -281,9 +299,10 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         config: ClientConfig,
         http_client: httpx.AsyncClient | None,
         transport: httpx.AsyncBaseTransport | None,
+        memo: Memo | None = None,
     ) -> None:
         self._given = (http_client, transport)
-        self._set_up(auth, config, AsyncDriver(config, http_client, transport))
+        self._set_up(auth, config, AsyncDriver(config, http_client, transport), memo)
         self.chat = resources.AsyncChats(self)
         self.conversations = resources.AsyncConversations(self)
         self.files = resources.AsyncFiles(self)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from coze_core._auth import Auth, authorized
 from coze_core._errors import CozeError
-from coze_core._flow import Flow, Send
+from coze_core._flow import Exclusive, Flow, Send
 from coze_core._retry import RetryPolicy
 
 T = TypeVar("T")
@@ -18,11 +19,13 @@ def session(flow: Flow[T], auth: Auth, policy: RetryPolicy) -> Flow[T]:
         step = next(flow)
         while True:
             try:
-                outcome = (
-                    (yield from authorized(step.call, auth, policy))
-                    if isinstance(step, Send)
-                    else (yield step)
-                )
+                if isinstance(step, Send):
+                    outcome = yield from authorized(step.call, auth, policy)
+                elif isinstance(step, Exclusive):
+                    # What runs inside the lock sends calls of its own, to be signed as well.
+                    outcome = yield Exclusive(step.key, _inside(step, auth, policy))
+                else:
+                    outcome = yield step
             except CozeError as error:
                 step = flow.throw(error)
             else:
@@ -32,3 +35,7 @@ def session(flow: Flow[T], auth: Auth, policy: RetryPolicy) -> Flow[T]:
         return result
     finally:
         flow.close()
+
+
+def _inside(step: Exclusive, auth: Auth, policy: RetryPolicy) -> Callable[[], Flow[None]]:
+    return lambda: session(step.make(), auth, policy)

@@ -91,6 +91,7 @@ class Turn:
         knowledge: Recalled knowledge, as text or JSON text.
         verbose: Other news of the run, as (kind, data).
         cards: Cards, as JSON text.
+        attachments: Images and files of the answer: items of mixed messages (section 4.4).
         audio: Spoken answer: decoded samples.
         messages: Every whole message, in the order of arrival.
         ended_by: `done`, `eof`, or `""` while the stream runs.
@@ -115,6 +116,7 @@ class Turn:
     knowledge: list[str] = field(default_factory=list)
     verbose: list[tuple[str, str]] = field(default_factory=list)
     cards: list[str] = field(default_factory=list)
+    attachments: list[dict[str, str]] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     ended_by: str = ""
     interrupted: bool = False
@@ -251,8 +253,8 @@ class Turn:
     def _answer_completed(self, event: events.AnswerCompleted) -> tuple[str, str]:
         message = event.message
         if not event.is_text:
-            if message.content_type == "card" and f"{message.id}/answer" not in self._seen:
-                self.cards.append(message.content)
+            if f"{message.id}/answer" not in self._seen:
+                self._attached(message)
             return "", ""
         answer = self._answer_for(message.id)
         if answer.complete and answer.text == message.content:
@@ -270,6 +272,15 @@ class Turn:
             answer.reasoning = [message.reasoning_content]
         missing = answer.text[len(shown) :] if answer.text.startswith(shown) else ""
         return (self._show(missing) if first and missing else missing), reasoning
+
+    def _attached(self, message: Message) -> None:
+        """Take an answer, or a part of one, that is not text."""
+        if message.content_type == "card":
+            self.cards.append(message.content)
+        elif message.content_type == "object_string":
+            self.attachments += _items(message.content)
+        elif message.content_type != "audio":  # audio came in pieces already
+            self.attachments.append({"type": message.content_type, "content": message.content})
 
     def _answer_for(self, message_id: str) -> _Answer:
         """Find the answer that a completed message ends.
@@ -365,6 +376,17 @@ def message_event(message: Message) -> events.MessageCompleted:
     """Return the event that a stream would have sent for this message."""
     fields = message.model_dump(exclude_unset=True)
     return message_class(message.type)("conversation.message.completed", b"", fields)
+
+
+def _items(content: str) -> list[dict[str, str]]:
+    """Return the items of a mixed message; if they cannot be read, the content as one item."""
+    try:
+        items = json.loads(content)
+    except ValueError:
+        items = None
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        return [{"type": "object_string", "content": content}]
+    return [{str(key): str(value) for key, value in item.items()} for item in items]
 
 
 def _log_id(event: events.ChatEvent) -> str | None:

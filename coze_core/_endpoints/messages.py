@@ -83,6 +83,19 @@ def list(
     return Pages(call, Message, "", "cursor", limit, in_body=True)
 
 
+def newest(*, conversation_id: str) -> Flow[Message | None]:
+    """Return the newest message of a conversation, or None if it has none."""
+    call = Call(
+        "POST",
+        "/v1/conversation/message/list",
+        query={"conversation_id": check_id("conversation_id", conversation_id)},
+        json={"order": "desc", "limit": 1},
+        repeatable=True,
+    )
+    found = (yield from send(call)).read_list(Message)
+    return found[0] if found else None
+
+
 def retrieve(*, conversation_id: str, message_id: str) -> Flow[Message]:
     """Return one message.
 

@@ -6,13 +6,16 @@ Two ways to remember: `client`, where every call is a new chat made from the mes
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
-from coze_core._models import EnterMessage
-from coze_core.dialog._history import Entry
+from coze_core._models import EnterMessage, MediaItem
+from coze_core.dialog._history import Entry, Media, digest
+from coze_core.dialog._marker import Marker
+from coze_core.dialog._tools import written_calls, written_result
 
 History: TypeAlias = Literal["client", "server"]
 MAX_MESSAGES: Final = 100  # protocol notes, section 2.2
@@ -49,20 +52,47 @@ class PlanOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """What a request says besides the messages.
+
+    Attributes:
+        preamble: Said once, where a conversation begins: what tools there are.
+        closing: Said with every question: what the answer must be like.
+        calls_in_text: Whether earlier calls are shown in the form in which the bot writes them.
+    """
+
+    preamble: str = ""
+    closing: str = ""
+    calls_in_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NewChat:
     """The request.
 
     Attributes:
-        messages: What to send, the question last.
+        entries: What to send, users' and assistants' entries only, the question last.
         conversation_id: The conversation to go on with, or None for a new one.
         custom_variables: Variables that the system text goes into.
         dropped: How many messages of the history were too old to be sent.
+        newest_chat: The chat that must be the conversation's newest one if it has not gone
+            another way since; None if that does not matter.
+        said: Fingerprint of the instructions that the conversation has been given.
+        abandoned: A chat that still waits for tool outputs which will not come.
     """
 
-    messages: list[EnterMessage]
+    entries: list[Entry]
     conversation_id: str | None = None
     custom_variables: dict[str, str] = field(default_factory=dict)
     dropped: int = 0
+    newest_chat: str | None = None
+    said: str = ""
+    abandoned: Marker | None = None
+
+    @property
+    def messages(self) -> list[EnterMessage]:
+        """The entries as Coze takes them; their media must have been uploaded."""
+        return [_message(entry) for entry in self.entries]
 
 
 def check_system(policy: str) -> None:
@@ -78,12 +108,20 @@ def check_system(policy: str) -> None:
         )
 
 
-def plan(entries: Sequence[Entry], options: PlanOptions) -> NewChat:
+def plan(
+    entries: Sequence[Entry],
+    options: PlanOptions,
+    wording: Wording | None = None,
+    *,
+    afresh: bool = False,
+) -> NewChat:
     """Return the request that continues a history.
 
     Args:
         entries: The history, the question last.
         options: How.
+        wording: What else to say.
+        afresh: Whether to begin a new conversation in any case, unless the caller named one.
 
     Raises:
         ValueError: If there is nothing to ask: no message, an empty question, or an answer last.
@@ -92,60 +130,85 @@ def plan(entries: Sequence[Entry], options: PlanOptions) -> NewChat:
         >>> plan([Entry("user", "hi")], PlanOptions(bot_id="7379")).messages[0].content
         'hi'
     """
+    wording = wording or Wording()
     system = _GAP.join(entry.text for entry in entries if entry.role == "system" and entry.text)
     spoken = [entry for entry in entries if entry.role != "system"]
-    known = _known_conversation(spoken, options)
-    fresh = _news(spoken, options) if known else spoken
+    place = _Place.find(spoken, options, afresh=afresh)
+    fresh = spoken[place.position :]
     if not fresh and system and not spoken:
         fresh, system = [Entry("user", system)], ""  # nothing but instructions: they are the query
     _check_question(fresh)
-    # In a conversation that has begun, the system text has been said at its beginning.
-    begun = known is not None and any(_is_ours(entry, options) for entry in spoken)
     variables = _variables(system, options.system)
-    messages, dropped = _newest(fresh, options.limit)
-    if system and not variables and not begun:
-        messages = _prefixed(messages, system)
-    return NewChat(_sent(messages), known, variables, dropped)
-
-
-def _known_conversation(entries: Sequence[Entry], options: PlanOptions) -> str | None:
-    """Return the conversation to go on with, if any."""
-    if options.conversation_id:
-        return options.conversation_id
-    if options.history == "client":
-        return None
-    for entry in reversed(entries):
-        if _is_ours(entry, options) and entry.marker is not None:
-            return str(entry.marker["conversation_id"])
-    return None
-
-
-def _is_ours(entry: Entry, options: PlanOptions) -> bool:
-    marker = entry.marker
-    return (
-        entry.role == "assistant"
-        and marker is not None
-        and marker.get("bot_id") == options.bot_id
-        and isinstance(marker.get("conversation_id"), str)
-        and (
-            options.conversation_id is None
-            or marker.get("conversation_id") == options.conversation_id
-        )
+    preamble = _GAP.join(filter(None, ("" if variables else system, wording.preamble)))
+    said = _fingerprint(preamble)
+    names = {call.id: call.name for entry in spoken for call in entry.tool_calls}
+    sent, dropped = _newest(_turns(fresh, names, wording), options.limit)
+    if preamble and place.said != said:
+        sent = _prefixed(sent, preamble)
+    if wording.closing:
+        question = sent[-1]
+        sent[-1] = replace(question, text=_GAP.join(filter(None, (question.text, wording.closing))))
+    _check_media(sent)
+    abandoned = _abandoned(spoken, options)
+    return NewChat(
+        sent, place.conversation_id, variables, dropped, place.newest_chat, said, abandoned
     )
 
 
-def _news(entries: Sequence[Entry], options: PlanOptions) -> list[Entry]:
-    """Return what the server has not seen: all after the last answer of this conversation.
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a history meets a conversation that Coze keeps."""
 
-    With a conversation named by the caller, any answer marks the place: whoever names it knows
-    what is in it.
-    """
-    for position in range(len(entries) - 1, -1, -1):
-        entry = entries[position]
-        named = options.conversation_id is not None and entry.role == "assistant"
-        if named or _is_ours(entry, options):
-            return list(entries[position + 1 :])
-    return list(entries)
+    conversation_id: str | None = None
+    position: int = 0  # of the first entry that the conversation does not know
+    said: str = ""
+    newest_chat: str | None = None
+
+    @classmethod
+    def find(cls, entries: Sequence[Entry], options: PlanOptions, *, afresh: bool) -> _Place:
+        named = options.conversation_id
+        answers = [place for place, entry in enumerate(entries) if entry.role == "assistant"]
+        for position in reversed(answers):
+            marker = own_marker(entries[position], options)
+            if named:
+                # Whoever names a conversation knows what is in it: any answer marks the place.
+                return cls(named, position + 1, marker.said if marker else "")
+            if marker is None or afresh:
+                continue
+            known = cls(marker.conversation_id, position + 1, marker.said, marker.chat_id)
+            if position == answers[-1] and marker.interrupted and not marker.pending:
+                return known  # the run paused to ask: it goes on where it is
+            if options.history == "client":
+                return cls()
+            # Edited, regenerated or trimmed histories are not what the conversation holds, nor
+            # are answers that Coze did not keep (protocol notes, section 2.5).
+            linear = marker.digest in {"", digest(entries[: position + 1])}
+            return known if linear and marker.status in {"", "completed"} else cls()
+        return cls(named)
+
+
+def _fingerprint(preamble: str) -> str:
+    said = hashlib.sha256(preamble.encode("utf-8", "surrogatepass"))
+    return said.hexdigest()[:16] if preamble else ""
+
+
+def own_marker(entry: Entry, options: PlanOptions) -> Marker | None:
+    """Return the marker of an answer that the bot of these options gave."""
+    marker = Marker.read(entry.marker)
+    if marker is None or entry.role != "assistant" or marker.bot_id != options.bot_id:
+        return None
+    if options.conversation_id not in {None, marker.conversation_id}:
+        return None
+    return marker
+
+
+def _abandoned(entries: Sequence[Entry], options: PlanOptions) -> Marker | None:
+    """Return the pending chat that a user has spoken past."""
+    if not entries or entries[-1].role != "user":
+        return None
+    last = next((entry for entry in reversed(entries) if entry.role == "assistant"), None)
+    marker = own_marker(last, options) if last is not None else None
+    return marker if marker is not None and marker.status == "requires_action" else None
 
 
 def _check_question(entries: Sequence[Entry]) -> None:
@@ -156,8 +219,16 @@ def _check_question(entries: Sequence[Entry]) -> None:
         raise ValueError(
             "the last message must be the user's: Coze cannot continue an answer of its own"
         )
-    if last.role == "user" and not last.text.strip():
+    if last.role == "user" and not last.says_something:
         raise ValueError("the user's last message is empty: there is nothing to ask")
+
+
+def _check_media(entries: Sequence[Entry]) -> None:
+    if any(entry.media for entry in entries) and not any(entry.text.strip() for entry in entries):
+        raise ValueError(
+            "Coze does not take an image or a file alone: add a text that says what to do with it "
+            "/ 不能只发送图片或文件，请附上一段文字说明"
+        )
 
 
 def _variables(system: str, policy: str) -> dict[str, str]:
@@ -172,38 +243,94 @@ def _variables(system: str, policy: str) -> dict[str, str]:
     return {match.group(1): system} if match else {}
 
 
-def _newest(entries: Sequence[Entry], limit: int) -> tuple[list[Entry], int]:
-    """Return the newest entries that say something, and how many did not fit."""
-    speaking = [entry for entry in entries if entry.text.strip() or entry.tool_calls]
-    if len(speaking) <= limit:
-        return speaking, 0
-    kept = speaking[-limit:]
-    question = next((entry for entry in reversed(speaking) if entry.role == "user"), None)
+# -- what is said, by users and assistants only
+
+
+def _turns(entries: Sequence[Entry], names: Mapping[str, str], wording: Wording) -> list[Entry]:
+    """Return a history with calls and results told in words.
+
+    With history kept, Coze takes questions and answers only (protocol notes, section 4.2).
+    """
+    turns: list[Entry] = []
+    results: list[Entry] = []  # of calls made together; they are told together
+    for entry in entries:
+        if entry.role == "tool":
+            results.append(entry)
+            continue
+        if results:
+            turns.append(_told(results, names, wording))
+            results = []
+        if entry.role == "assistant":
+            text = _GAP.join(filter(None, (entry.text, _calls(entry, wording), _shown(entry))))
+            entry = Entry("assistant", text)
+        if entry.says_something:
+            turns.append(entry)
+    if results:
+        turns.append(_told(results, names, wording))
+    return turns
+
+
+def _calls(entry: Entry, wording: Wording) -> str:
+    if wording.calls_in_text:
+        return written_calls(entry.tool_calls)
+    return "\n".join(f"[called {call.name}({call.arguments})]" for call in entry.tool_calls)
+
+
+def _shown(entry: Entry) -> str:
+    """Tell of the media of an answer; only a user's can be sent (protocol notes, section 4.4)."""
+    return " ".join(f"[{item.kind}: {item.url or item.name}]" for item in entry.media)
+
+
+def _told(results: Sequence[Entry], names: Mapping[str, str], wording: Wording) -> Entry:
+    said = [
+        written_result(name, output_text(entry))
+        if wording.calls_in_text
+        else f"[result of {name}]\n{output_text(entry)}"
+        for entry in results
+        for name in [names.get(entry.tool_call_id) or "tool"]
+    ]
+    media = tuple(item for entry in results for item in entry.media)
+    return Entry("user", "\n".join(said), tool_call_id=results[0].tool_call_id, media=media)
+
+
+def output_text(entry: Entry) -> str:
+    """Return what a tool said, marked if it failed."""
+    return f"error: {entry.text}" if entry.failed else entry.text
+
+
+def _newest(entries: list[Entry], limit: int) -> tuple[list[Entry], int]:
+    """Return the newest entries, with what the user asked last, and how many did not fit."""
+    if len(entries) <= limit:
+        return entries, 0
+    kept = entries[-limit:]
+    asked = (entry for entry in reversed(entries) if entry.role == "user")
+    question = next((entry for entry in asked if not entry.tool_call_id), None)
     if question is not None and not any(entry is question for entry in kept):
         kept = [question, *kept[1:]]
-    return kept, len(speaking) - limit
+    return kept, len(entries) - limit
 
 
-def _prefixed(entries: list[Entry], system: str) -> list[Entry]:
-    """Put the system text before the first user message."""
+def _prefixed(entries: list[Entry], preamble: str) -> list[Entry]:
+    """Put the instructions before the first user message."""
     for position, entry in enumerate(entries):
         if entry.role == "user":
-            prefixed = Entry("user", system + _GAP + entry.text, entry.marker)
-            return [*entries[:position], prefixed, *entries[position + 1 :]]
-    return [Entry("user", system), *entries][: max(len(entries), 1) + 1]
+            text = _GAP.join(filter(None, (preamble, entry.text)))
+            return [*entries[:position], replace(entry, text=text), *entries[position + 1 :]]
+    return [Entry("user", preamble), *entries]
 
 
-def _sent(entries: Sequence[Entry]) -> list[EnterMessage]:
-    names = {call.id: call.name for entry in entries for call in entry.tool_calls}
-    return [_message(entry, names) for entry in entries]
-
-
-def _message(entry: Entry, names: Mapping[str, str]) -> EnterMessage:
-    """Return an entry as Coze takes it: with history kept, questions and answers only (4.2)."""
-    if entry.role == "tool":
-        name = names.get(entry.tool_call_id) or "tool"
-        return EnterMessage.user(f"[result of {name}]\n{entry.text}")
+def _message(entry: Entry) -> EnterMessage:
     if entry.role == "assistant":
-        calls = "\n".join(f"[called {call.name}({call.arguments})]" for call in entry.tool_calls)
-        return EnterMessage.assistant("\n".join(filter(None, (entry.text, calls))))
-    return EnterMessage.user(entry.text)
+        return EnterMessage.assistant(entry.text)
+    if not entry.media:
+        return EnterMessage.user(entry.text)
+    text = [MediaItem(type="text", text=entry.text)] if entry.text.strip() else []
+    return EnterMessage.user([*text, *map(_item, entry.media)])
+
+
+def _item(media: Media) -> MediaItem:
+    if media.data is not None:
+        raise ValueError(f"{media.name!r} has not been uploaded")
+    if media.file_id is not None:
+        return MediaItem(type=media.kind, file_id=media.file_id)
+    return MediaItem(type=media.kind, file_url=media.url)

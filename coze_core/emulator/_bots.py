@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -230,7 +231,7 @@ class Bot:
         if not self.name:
             raise ValueError("a bot needs a name")
         if not self.id:
-            number = int.from_bytes(self.name.encode()[:6].ljust(6, b"\0"), "big")
+            number = int.from_bytes(hashlib.sha256(self.name.encode()).digest()[:6], "big")
             object.__setattr__(self, "id", str(7_350_000_000_000_000_000 + number))
 
 

@@ -1,0 +1,93 @@
+"""Media as frameworks give them, and as they are given to frameworks."""
+
+from __future__ import annotations
+
+import io
+import wave
+from typing import Final
+
+from coze_core.dialog._history import Media, MediaKind
+
+# Coze knows a file by the suffix of its name.
+_SUFFIXES: Final = {
+    "image/jpeg": "jpg",
+    "image/svg+xml": "svg",
+    "audio/mpeg": "mp3",
+    "audio/mp3": "mp3",
+    "audio/x-wav": "wav",
+    "audio/wave": "wav",
+    "audio/ogg": "ogg",
+    "audio/mp4": "m4a",
+    "video/quicktime": "mov",
+    "text/plain": "txt",
+    "text/markdown": "md",
+    "application/msword": "doc",
+    "application/vnd.ms-excel": "xls",
+    "application/vnd.ms-powerpoint": "ppt",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
+}
+_USUAL: Final[dict[MediaKind, str]] = {"image": "png", "audio": "wav", "file": "bin"}
+# Spoken answers: raw samples without a header (protocol notes, section 3.8).
+_RATE: Final = 24_000
+_BYTES: Final = 2
+
+
+def medium(
+    kind: MediaKind,
+    *,
+    url: str | None = None,
+    file_id: str | None = None,
+    data: bytes | str | None = None,
+    media_type: str | None = None,
+    name: str | None = None,
+) -> Media:
+    """Return an image, file or sound from what a framework has of it.
+
+    Args:
+        kind: What it is.
+        url: A public address, or a `data:` URL.
+        file_id: An upload of the same account.
+        data: The content: bytes, or base64 text.
+        media_type: Its media type, such as `image/png`.
+        name: Its file name, if it has one.
+
+    Raises:
+        ValueError: An address that Coze cannot fetch, or nothing at all.
+    """
+    if url is not None and url.startswith("data:"):
+        head, comma, data = url.removeprefix("data:").partition(",")
+        if not comma or not head.endswith(";base64"):
+            raise ValueError("a data URL must hold base64: data:<media type>;base64,<content>")
+        media_type, url = head.removesuffix(";base64").split(";")[0] or media_type, None
+    if url is not None and not url.startswith(("https://", "http://")):
+        raise ValueError(
+            f"Coze cannot fetch {url[:80]!r}: give a public https address, or the content in base64"
+        )
+    if not any((url, file_id, data)):
+        raise ValueError(f"the {kind} is empty: give it a url, a file_id or base64 content")
+    if data is not None and not data:
+        raise ValueError(f"the {kind} is empty")
+    known = (media_type or "").lower()
+    suffix = _SUFFIXES.get(known) or known.partition("/")[2].removeprefix("x-") or _USUAL[kind]
+    return Media(kind, url, file_id, data, name or f"{kind}.{suffix}")
+
+
+def playable(samples: bytes) -> tuple[bytes, str]:
+    """Return a spoken answer as a file that can be played, and its media type.
+
+    Args:
+        samples: `Turn.audio`: 24 kHz, 16 bit, mono, without a header.
+    """
+    if samples.startswith(b"RIFF"):
+        return samples, "audio/wav"
+    if samples.startswith(b"OggS"):
+        return samples, "audio/ogg"
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(_BYTES)
+        file.setframerate(_RATE)
+        file.writeframes(samples)
+    return out.getvalue(), "audio/wav"

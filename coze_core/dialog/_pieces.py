@@ -1,0 +1,64 @@
+"""What a dialogue hands out while it runs, and what is known at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from coze_core._models import Usage
+from coze_core._turn import Increment, Turn
+from coze_core.dialog._history import CallEntry
+from coze_core.dialog._marker import Marker, Pending
+
+
+class CallPiece(NamedTuple):
+    """One whole tool call, handed out as soon as it is certain.
+
+    Attributes:
+        place: Its place among the calls of this answer.
+        id: Its id, never empty and never the same twice.
+        name: The tool's name.
+        arguments: JSON text; not of an object if the call is broken.
+        error: What is wrong with it, or None.
+    """
+
+    place: int
+    id: str
+    name: str
+    arguments: str
+    error: str | None = None
+
+
+Piece: TypeAlias = Increment | CallPiece
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A whole answer.
+
+    Attributes:
+        text: What the bot said, as far as it was handed out.
+        reasoning: What its model thought.
+        calls: The calls that the caller has to run, in order; broken ones have an `error`.
+        questions: What the bot's workflow asks the user; the next user message answers it.
+        usage: Tokens of this answer, without those of earlier answers of the same chat.
+        finish_reason: `stop`, `tool_calls`, `question`, or the status of the chat.
+        marker: What a framework keeps with the message, so that the next call can go on.
+        turn: All that is known of the (last) turn on the wire.
+        whole_text: What the bot said in full, where `text` leaves words out.
+    """
+
+    text: str
+    reasoning: str
+    calls: tuple[CallPiece, ...]
+    questions: tuple[Pending, ...]
+    usage: Usage | None
+    finish_reason: str
+    marker: Marker
+    turn: Turn
+    whole_text: str | None = None
+
+    @property
+    def good_calls(self) -> tuple[CallEntry, ...]:
+        """The calls that can be run."""
+        return tuple(CallEntry(c.id, c.name, c.arguments) for c in self.calls if c.error is None)

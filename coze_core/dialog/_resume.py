@@ -1,0 +1,155 @@
+"""Whether a history answers calls that a chat still waits for, and with what.
+
+Protocol notes, section 5.3: all outputs go in one request, to the chat that asked. Anything else
+than a full set of answers to one chat is not sent there: it is replayed, or refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from coze_core.dialog._history import Entry, Media
+from coze_core.dialog._marker import Marker, marker_of_ids
+from coze_core.dialog._plan import PlanOptions, output_text, own_marker
+from coze_core.dialog._tools import written_result
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One call with its answer.
+
+    Attributes:
+        wire_id: The call's id as Coze gave it.
+        entry: What answers it.
+    """
+
+    wire_id: str
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Outputs for a chat that waits.
+
+    Attributes:
+        marker: The chat.
+        outputs: One for each call, in the order in which Coze asked.
+    """
+
+    marker: Marker
+    outputs: tuple[Answered, ...]
+
+
+def resume(entries: Sequence[Entry], options: PlanOptions) -> Resume | None:
+    """Return what a history answers to a waiting chat; None if it is to be told as a new chat.
+
+    Args:
+        entries: The history.
+        options: Whose answers are ours.
+
+    Raises:
+        ValueError: If only some of the calls are answered.
+    """
+    spoken = [entry for entry in entries if entry.role != "system"]
+    end = len(spoken)
+    while end and spoken[end - 1].role == "user":
+        end -= 1
+    begin = end
+    while begin and spoken[begin - 1].role == "tool":
+        begin -= 1
+    users, results = spoken[end:], spoken[begin:end]
+    if not begin or not (users or results):
+        return None
+    marker = _waiting(spoken[begin - 1], options)
+    if marker is None:
+        return None
+    # Told twice, the last one counts: that is what an edit of the history leaves behind.
+    given = {entry.tool_call_id: entry for entry in results}
+    pending = {call.id: call for call in marker.pending}
+    if given.keys() - pending.keys() - set(marker.prompted):
+        return None  # answers to other calls as well: this is another history
+    answers = {id: entry for id, entry in given.items() if id in pending}
+    if users and not _answer_questions(users, marker, answers):
+        return None
+    missing = [call for call in marker.pending if call.id not in answers]
+    if missing:
+        if users:
+            return None  # the user goes on without the tools
+        names = ", ".join(f"{call.name} ({call.id})" for call in missing)
+        raise ValueError(
+            f"the bot waits for {len(pending)} results and has only {len(answers)}: add a tool "
+            f"message for {names} / 缺少以下工具调用的结果：{names}"
+        )
+    outputs = [Answered(call.wire_id, answers[call.id]) for call in marker.pending]
+    return Resume(marker, _with_others(outputs, spoken[begin - 1], given, marker))
+
+
+def _waiting(entry: Entry, options: PlanOptions) -> Marker | None:
+    """Return the marker of an answer that waits for outputs."""
+    if entry.role != "assistant":
+        return None
+    marker = own_marker(entry, options)
+    if marker is None and not entry.marker and entry.tool_calls:
+        made = marker_of_ids([(call.id, call.name) for call in entry.tool_calls])
+        marker = own_marker(replace(entry, marker=made.dump()), options) if made else None
+    if marker is None or marker.status != "requires_action" or not marker.pending:
+        return None
+    return marker
+
+
+def _answer_questions(users: Sequence[Entry], marker: Marker, answers: dict[str, Entry]) -> bool:
+    """Take what the user said as the answers to the questions that were asked."""
+    open_questions = [call for call in marker.questions if call.id not in answers]
+    if not open_questions:
+        return False
+    if len(open_questions) == 1:
+        text = "\n".join(entry.text for entry in users if entry.text)
+        media = tuple(item for entry in users for item in entry.media)
+        answers[open_questions[0].id] = Entry("user", text, media=media)
+        return True
+    if len(users) != len(open_questions):
+        asked = "; ".join(str(call.question) for call in open_questions)
+        raise ValueError(f"the bot asks {len(open_questions)} questions, answer each: {asked}")
+    answers.update({call.id: said for call, said in zip(open_questions, users, strict=True)})
+    return True
+
+
+def _with_others(
+    outputs: list[Answered], asked: Entry, given: dict[str, Entry], marker: Marker
+) -> tuple[Answered, ...]:
+    """Add the results of calls made in text to the last output: the chat takes no other words."""
+    names = {call.id: call.name for call in asked.tool_calls}
+    others = [
+        written_result(names.get(id) or "tool", output_text(given[id]))
+        for id in marker.prompted
+        if id in given
+    ]
+    if others:
+        last = outputs[-1]
+        text = "\n\n".join([output_text(last.entry), *others])
+        outputs[-1] = replace(last, entry=replace(last.entry, text=text, failed=False))
+    return tuple(outputs)
+
+
+def output_of(entry: Entry) -> str:
+    """Return an answer as the text that Coze takes; media must have been uploaded.
+
+    Args:
+        entry: The answer.
+    """
+    if not entry.media:
+        return output_text(entry)
+    found: dict[str, object] = {"text": output_text(entry)} if entry.text else {}
+    kinds: dict[str, list[str]] = {}
+    for item in entry.media:
+        kinds.setdefault(item.kind, []).append(_address(item))
+    found |= {kind: ids[0] if len(ids) == 1 else ids for kind, ids in kinds.items()}
+    return json.dumps(found, ensure_ascii=False)  # protocol notes, section 5.3
+
+
+def _address(item: Media) -> str:
+    if item.data is not None:
+        raise ValueError(f"{item.name!r} has not been uploaded")
+    return str(item.file_id or item.url)

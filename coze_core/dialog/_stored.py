@@ -1,0 +1,72 @@
+"""A conversation that Coze keeps, as a history that can be continued."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from coze_core._models import Message
+from coze_core.dialog._history import Entry, Media, digest
+from coze_core.dialog._marker import Marker
+
+
+def stored_entries(messages: Sequence[Message], *, bot_id: str) -> list[Entry]:
+    """Return a conversation as a history.
+
+    What stands before the last clearing of its context is left out: the bot does not know it.
+
+    Args:
+        messages: Its messages, the oldest first.
+        bot_id: The bot whose conversation it is.
+    """
+    section = next((m.section_id for m in reversed(messages) if m.section_id), "")
+    entries: list[Entry] = []
+    of_chat = ""
+    for message in messages:
+        if message.section_id not in {"", section} or message.role not in {"user", "assistant"}:
+            continue
+        text, media = _parts(message)
+        if message.role == "user":
+            entries.append(Entry("user", text, media=media))
+        elif entries and entries[-1].role == "assistant" and of_chat == message.chat_id != "":
+            # Several answers of one chat are one answer, as when they came.
+            last = entries[-1]
+            both = "\n\n".join(filter(None, (last.text, text)))
+            entries[-1] = replace(last, text=both, media=(*last.media, *media))
+        else:
+            entries.append(Entry("assistant", text, media=media))
+        of_chat = message.chat_id
+        if message.role == "assistant" and message.chat_id and message.conversation_id:
+            entries[-1] = replace(entries[-1], marker=_marker(message, entries, bot_id))
+    return entries
+
+
+def _marker(message: Message, entries: Sequence[Entry], bot_id: str) -> dict[str, object]:
+    return Marker(
+        message.conversation_id,
+        message.chat_id,
+        message.bot_id or bot_id,
+        "completed",
+        digest=digest(entries),
+        answers=(message.id,) if message.id else (),
+    ).dump()
+
+
+def _parts(message: Message) -> tuple[str, tuple[Media, ...]]:
+    if message.content_type != "object_string":
+        return message.content, ()
+    try:
+        items = json.loads(message.content)
+    except ValueError:
+        return message.content, ()
+    texts: list[str] = []
+    media: list[Media] = []
+    for item in items if isinstance(items, list) else []:
+        kind = item.get("type") if isinstance(item, dict) else None
+        if kind == "text":
+            texts.append(str(item.get("text") or ""))
+        elif kind in {"image", "file", "audio"} and (item.get("file_id") or item.get("file_url")):
+            id = item.get("file_id")
+            media.append(Media(kind, None if id else item["file_url"], id or None))
+    return "\n".join(texts), tuple(media)
