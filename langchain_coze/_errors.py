@@ -25,7 +25,7 @@ _PAIRS: Final[tuple[tuple[type[coze.CozeError], type[langchain.ModelError]], ...
 )
 
 
-def translate(error: coze.CozeError) -> coze.CozeError:
+def translate(error: coze.CozeError, *, data: bool = False) -> coze.CozeError:
     """Return the same error as a `ModelError` too.
 
     It keeps the class it had, so `except coze_core.RateLimitError` and
@@ -33,10 +33,12 @@ def translate(error: coze.CozeError) -> coze.CozeError:
 
     Args:
         error: What a client raised.
+        data: Whether data was asked for: then a refusal of the content is one of the model.
     """
     if isinstance(error, langchain.ModelError):
         return error
-    cls = _CLASSES.get(type(error)) or _CLASSES.setdefault(type(error), _both(type(error)))
+    key = (type(error), data and _REFUSAL is not None and getattr(error, "code", 0) == _SENSITIVE)
+    cls = _CLASSES.get(key) or _CLASSES.setdefault(key, _both(*key))
     made = cls.__new__(cls, error.message)
     Exception.__init__(made, error.message)
     made.__dict__.update(error.__dict__, is_retryable=error.retryable)
@@ -44,11 +46,15 @@ def translate(error: coze.CozeError) -> coze.CozeError:
 
 
 # Made once for each class, so that two errors of a kind have the same type.
-_CLASSES: Final[dict[type[coze.CozeError], type[coze.CozeError]]] = {}
+_CLASSES: Final[dict[tuple[type[coze.CozeError], bool], type[coze.CozeError]]] = {}
+_SENSITIVE: Final = 4105  # protocol notes, section 8.1
+_REFUSAL: Final[Any] = getattr(langchain, "ModelRefusalError", None)  # newer cores have it
 
 
-def _both(cls: type[coze.CozeError]) -> type[coze.CozeError]:
-    model_error = next(theirs for ours, theirs in _PAIRS if issubclass(cls, ours))
+def _both(cls: type[coze.CozeError], refused: bool) -> type[coze.CozeError]:  # noqa: FBT001
+    model_error: Any = next(theirs for ours, theirs in _PAIRS if issubclass(cls, ours))
+    if refused:
+        model_error = _REFUSAL
     return type(cls.__name__, (cls, model_error), {"__reduce__": _reduce, "__doc__": cls.__doc__})
 
 

@@ -20,10 +20,7 @@ ORDER = [
     "_events",
     "_reader",
     "_turn",
-    "dialog._history",
-    "dialog._stop",
-    "dialog._plan",
-    "dialog",
+    "_memo",
     "_call",
     "_flow",
     "_retry",
@@ -44,9 +41,33 @@ ORDER = [
     "_binding",
     "_resources",
     "_client",
+    "dialog._history",
+    "dialog._stop",
+    "dialog._schema",
+    "dialog._marker",
+    "dialog._media",
+    "dialog._tools",
+    "dialog._parser",
+    "dialog._format",
+    "dialog._pieces",
+    "dialog._plan",
+    "dialog._resume",
+    "dialog._stored",
+    "dialog._listen",
+    "dialog._steps",
+    "dialog._uploads",
+    "dialog._declared",
+    "dialog._recorded",
+    "dialog._outcome",
+    "dialog._answer",
+    "dialog._converse",
+    "dialog",
 ]
 HTTPX = {"_http", "_loops", "_drivers", "_client"}
-ASYNC = {"_loops", "_drivers", "_streams", "_client", "_binding", "_paging"}
+ASYNC = {
+    *("_loops", "_drivers", "_streams", "_client", "_binding", "_paging"),
+    "dialog._converse",
+}
 
 
 def modules(package):

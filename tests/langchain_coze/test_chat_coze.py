@@ -510,11 +510,10 @@ def test_unknown_arguments_warn_with_the_nearest_name(model):
 def test_what_cannot_be_done_is_refused_in_a_sentence(model):
     with pytest.raises(ValueError, match="batch"):
         model.invoke("hi", n=2)
-    with pytest.raises(ValueError, match="cannot bind tools"):
-        model.invoke("hi", tools=[{"type": "function"}])
-    image = {"type": "image", "url": "https://example.com/a.png"}
-    with pytest.raises(ValueError, match="'image'"):
-        model.invoke([HumanMessage([image])])
+    with pytest.raises(ValueError, match="function with a name"):
+        model.invoke("hi", tools=[{"type": "web_search"}])
+    with pytest.raises(ValueError, match="'hologram'"):
+        model.invoke([HumanMessage([{"type": "hologram"}])])
     with pytest.raises(ValueError, match="empty"):
         model.invoke("")
     with pytest.raises(ValueError, match="the last message must be"):

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coze_core.dialog import CallEntry, Entry, PlanOptions, StopMatcher, plan
+from coze_core.dialog import CallEntry, Entry, Marker, PlanOptions, StopMatcher, plan
 
-HERE = {"conversation_id": "c1", "chat_id": "h1", "bot_id": "b"}
+HERE = Marker("c1", "h1", "b", "completed").dump()
 
 
 def options(**others):
@@ -71,9 +71,13 @@ def test_system_text_can_go_into_a_variable_or_be_refused():
 
 def test_a_conversation_that_goes_on_is_not_told_the_system_text_again():
     begin = [Entry("system", "Be brief."), Entry("user", "one")]
-    assert "Be brief." in sent(plan(begin, options(history="server")))[0][2]
-    more = [*begin, Entry("assistant", "two", HERE), Entry("user", "three")]
+    first = plan(begin, options(history="server"))
+    assert "Be brief." in sent(first)[0][2]
+    here = Marker("c1", "h1", "b", "completed", said=first.said).dump()
+    more = [*begin, Entry("assistant", "two", here), Entry("user", "three")]
     assert sent(plan(more, options(history="server"))) == [("user", "question", "three")]
+    other = [Entry("system", "Be verbose."), *more[1:]]
+    assert sent(plan(other, options(history="server")))[0][2] == "Be verbose.\n\nthree"
 
 
 @pytest.mark.parametrize(
@@ -128,11 +132,15 @@ def test_however_long_the_history_what_is_sent_fits_and_ends_with_the_question(e
 
 
 def test_the_last_user_message_is_kept_even_behind_many_tool_results():
-    entries = [Entry("user", "the question"), *(Entry("tool", f"r{n}") for n in range(9))]
-    planned = plan(entries, options(limit=3))
+    rounds = [
+        entry
+        for n in range(9)
+        for entry in (Entry("assistant", f"step {n}"), Entry("tool", f"r{n}", tool_call_id=str(n)))
+    ]
+    planned = plan([Entry("user", "the question"), *rounds], options(limit=3))
     assert [message.content.split("\n")[-1] for message in planned.messages] == [
         "the question",
-        "r7",
+        "step 8",
         "r8",
     ]
 

@@ -1,0 +1,190 @@
+"""A bot's answers as LangChain's chunks and messages; pure."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    InvalidToolCall,
+    ToolCall,
+)
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.tool import ToolCallChunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+
+from coze_core import Turn
+from coze_core.dialog import CallPiece, Piece, Result, playable
+
+PROVIDER: Final = "coze"
+# Where blocks of an answer wait that are not text; see `_blocks`.
+BLOCKS: Final = "coze_blocks"
+
+
+def chunks_of(pieces: Sequence[Piece]) -> Iterator[ChatGenerationChunk]:
+    """Return the chunks for what one read of the network has brought.
+
+    Args:
+        pieces: What it has brought.
+    """
+    for piece in pieces:
+        if isinstance(piece, CallPiece):
+            yield _call_chunk(piece)
+            continue
+        text, reasoning, _ = piece
+        if reasoning:
+            yield _chunk("", {"reasoning_content": reasoning})
+        if text:
+            yield _chunk(text)
+
+
+def last_chunk(result: Result) -> ChatGenerationChunk:
+    """Return the chunk that ends an answer, with all that is known of it.
+
+    Args:
+        result: The whole answer.
+    """
+    metadata = metadata_of(result)
+    message = AIMessageChunk(
+        content="",
+        additional_kwargs=_blocks(result.turn),
+        response_metadata=metadata,
+        usage_metadata=usage_of(result),
+        chunk_position="last",
+    )
+    info = {"finish_reason": result.finish_reason}
+    return ChatGenerationChunk(message=message, generation_info=info)
+
+
+def result_of(result: Result) -> ChatResult:
+    """Return a whole answer.
+
+    Args:
+        result: The answer.
+    """
+    calls = [_tool_call(call) for call in result.calls if call.error is None]
+    broken = [_invalid_call(call) for call in result.calls if call.error is not None]
+    reasoning = {"reasoning_content": result.reasoning} if result.reasoning else {}
+    message = AIMessage(
+        content=result.text,
+        additional_kwargs={**reasoning, **_blocks(result.turn)},
+        tool_calls=calls,
+        invalid_tool_calls=broken,
+        response_metadata=metadata_of(result),
+        usage_metadata=usage_of(result),
+    )
+    info = {"finish_reason": result.finish_reason}
+    return ChatResult(generations=[ChatGeneration(message=message, generation_info=info)])
+
+
+def _chunk(text: str, extra: dict[str, Any] | None = None) -> ChatGenerationChunk:
+    message = AIMessageChunk(
+        content=text,
+        additional_kwargs=extra or {},
+        response_metadata={"model_provider": PROVIDER},
+    )
+    return ChatGenerationChunk(message=message)
+
+
+def _call_chunk(call: CallPiece) -> ChatGenerationChunk:
+    piece = ToolCallChunk(
+        name=call.name, args=call.arguments, id=call.id, index=call.place, type="tool_call_chunk"
+    )
+    message = AIMessageChunk(
+        content="", tool_call_chunks=[piece], response_metadata={"model_provider": PROVIDER}
+    )
+    return ChatGenerationChunk(message=message)
+
+
+def _tool_call(call: CallPiece) -> ToolCall:
+    return ToolCall(name=call.name, args=json.loads(call.arguments), id=call.id, type="tool_call")
+
+
+def _invalid_call(call: CallPiece) -> InvalidToolCall:
+    return InvalidToolCall(
+        name=call.name,
+        args=json.loads(call.arguments),  # the broken text; see `native_calls` of the core
+        id=call.id,
+        error=call.error,
+        type="invalid_tool_call",
+    )
+
+
+def usage_of(result: Result) -> UsageMetadata | None:
+    """Return the tokens spent, or None if the server has not said them.
+
+    Args:
+        result: The answer.
+    """
+    usage = result.usage
+    if usage is None:
+        return None
+    given, made, total = usage.input_tokens, usage.output_tokens, usage.total_tokens
+    if given is None and made is not None and total is not None:
+        given = total - made
+    if made is None and given is not None and total is not None:
+        made = total - given
+    if given is None or made is None:
+        return None
+    return UsageMetadata(
+        input_tokens=given,
+        output_tokens=made,
+        total_tokens=given + made if total is None else total,
+    )
+
+
+def metadata_of(result: Result) -> dict[str, Any]:
+    """Return the facts that go with a whole answer, in plain JSON types.
+
+    Args:
+        result: The answer.
+    """
+    turn = result.turn
+    coze = result.marker.dump()
+    if result.questions:
+        coze["questions"] = [{"id": q.id, "text": q.question} for q in result.questions]
+    if turn.tool_activity:
+        coze["tool_activity"] = [
+            {"kind": item.kind, "name": item.name, "content": item.content}
+            for item in turn.tool_activity
+        ]
+    if turn.created_at is not None:
+        coze["created_at"] = turn.created_at
+    if result.whole_text is not None:
+        coze["answer"] = result.whole_text
+    metadata: dict[str, Any] = {
+        "model_provider": PROVIDER,
+        "model_name": result.marker.bot_id,
+        "finish_reason": result.finish_reason,
+        "conversation_id": turn.conversation_id,
+        "chat_id": turn.chat_id,
+        "logid": turn.log_id,
+        "coze": coze,
+    }
+    if turn.follow_ups:
+        metadata["follow_ups"] = list(turn.follow_ups)
+    return metadata
+
+
+def _blocks(turn: Turn) -> dict[str, Any]:
+    """Return the parts of an answer that are not text, as standard content blocks."""
+    blocks: list[dict[str, Any]] = []
+    for item in turn.attachments:
+        known: dict[str, Any] = {key: item[key] for key in ("file_id", "url") if key in item}
+        if "file_url" in item:
+            known["url"] = item["file_url"]
+        if item["type"] in {"image", "file", "audio"} and known:
+            blocks.append({"type": item["type"], **known})
+        else:
+            blocks.append({"type": "non_standard", "value": dict(item)})
+    cards = [{"type": "card", "content": card} for card in turn.cards]
+    blocks += [{"type": "non_standard", "value": card} for card in cards]
+    if turn.audio:
+        content, media_type = playable(turn.audio)
+        encoded = base64.b64encode(content).decode()
+        blocks.append({"type": "audio", "base64": encoded, "mime_type": media_type})
+    return {BLOCKS: blocks} if blocks else {}

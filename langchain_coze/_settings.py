@@ -1,0 +1,324 @@
+"""What a `ChatCoze` is made of: its fields, its identity, and the clients behind it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal, Self
+
+import httpx
+from langchain_core.language_models import LangSmithParams
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.tools import BaseTool
+from langchain_core.utils import from_env, secret_from_env
+from pydantic import (
+    AliasChoices,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+from coze_core import AsyncCozeClient, Auth, CozeClient, Timeouts, __version__
+from coze_core.dialog import Ask, PlanOptions
+from langchain_coze._chunks import PROVIDER
+from langchain_coze._options import suggestion
+
+# What LangChain asks a model about itself. Tool calls are native where the bot has the tool and
+# made in text elsewhere; a schema is put into words and the answer checked.
+_PROFILE: Final[dict[str, Any]] = {
+    "text_inputs": True,
+    "image_inputs": True,
+    "image_url_inputs": True,
+    "pdf_inputs": True,
+    "audio_inputs": True,
+    "video_inputs": False,
+    "image_tool_message": True,
+    "pdf_tool_message": True,
+    "text_outputs": True,
+    "reasoning_output": True,
+    "tool_calling": True,
+    "tool_choice": False,
+    "structured_output": True,
+    "temperature": False,
+}
+# Names that the community package's ChatCoze has for the same things.
+_FORMER: Final = {
+    "coze_api_base": "base_url",
+    "coze_api_key": "api_key",
+    "request_timeout": "timeout",
+    "user": "user_id",
+}
+
+
+class ChatCozeSettings(BaseChatModel):
+    """The fields of `ChatCoze` and what follows from them; see there."""
+
+    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True)
+
+    bot_id: str = Field(
+        default_factory=from_env("COZE_BOT_ID", default=""),
+        validation_alias=AliasChoices("bot_id", "model"),
+        validate_default=True,
+    )
+    api_key: SecretStr | None = Field(
+        default_factory=secret_from_env("COZE_API_TOKEN", default=None),
+        validation_alias=AliasChoices("api_key", "token"),
+    )
+    base_url: str | None = Field(default_factory=from_env("COZE_API_BASE", default=None))
+    region: Literal["com", "cn"] | None = None
+    user_id: str | None = Field(default_factory=from_env("COZE_USER_ID", default=None))
+    conversation_id: str | None = None
+    history: Literal["client", "server"] = "client"
+    system: str = "prefix"
+    tool_calling: Literal["auto", "native", "prompt"] = "auto"
+    on_stale_chat: Literal["replay", "raise"] = "replay"
+    self_contained_tool_ids: bool = False
+    stop: list[str] | None = Field(
+        default=None, validation_alias=AliasChoices("stop", "stop_sequences")
+    )
+    streaming: bool = False
+    timeout: float | Timeouts | None = None
+    max_retries: int = 2
+    temperature: float | None = None
+    """Accepted for the sake of other models; a bot's temperature is set where the bot is made."""
+    max_tokens: int | None = None
+    """Accepted for the sake of other models; a bot's limit is set where the bot is made."""
+    custom_variables: dict[str, str] | None = None
+    parameters: dict[str, Any] | None = None
+    meta_data: dict[str, str] | None = None
+    auto_save_history: bool = True
+    extra_params: dict[str, str] | None = None
+    shortcut_command: dict[str, Any] | None = None
+    enable_card: bool | None = None
+    publish_status: str | None = None
+    bot_version: str | None = None
+    connector_id: str | None = None
+    cancel_on_close: bool = True
+    deadline: float | None = None
+    default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
+    proxy: str | None = Field(default=None, exclude=True, repr=False)
+    auth: Auth | None = Field(default=None, exclude=True, repr=False)
+    http_client: httpx.Client | None = Field(default=None, exclude=True, repr=False)
+    http_async_client: httpx.AsyncClient | None = Field(default=None, exclude=True, repr=False)
+    transport: httpx.BaseTransport | None = Field(default=None, exclude=True, repr=False)
+    async_transport: httpx.AsyncBaseTransport | None = Field(default=None, exclude=True, repr=False)
+
+    _clients: dict[str, tuple[object, Any]] = PrivateAttr(default_factory=dict)
+
+    # -- construction
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_other_names(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        values = _renamed(values)
+        known = set(cls.model_fields)
+        for field in cls.model_fields.values():
+            if isinstance(field.validation_alias, AliasChoices):
+                known |= {str(choice) for choice in field.validation_alias.choices}
+            elif field.alias:
+                known.add(field.alias)
+        for name in values.keys() - known:
+            warnings.warn(
+                f"ChatCoze has no argument {name!r}, it is ignored{suggestion(name, known)}",
+                stacklevel=5,
+            )
+        return values
+
+    @field_validator("bot_id")
+    @classmethod
+    def _need_a_bot(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError(
+                "no bot: pass bot_id= or set COZE_BOT_ID / 未指定机器人：请传入 bot_id="
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _check_options(self) -> Self:
+        Ask(
+            PlanOptions(bot_id=self.bot_id, history=self.history, system=self.system),
+            user_id="-",
+            chat={"auto_save_history": self.auto_save_history},
+        )
+        return self
+
+    @model_validator(mode="after")
+    def _set_coze_version(self) -> Self:
+        self._add_version("langchain-coze", __version__)
+        return self
+
+    def _resolve_model_profile(self) -> Any:
+        return dict(_PROFILE)
+
+    # -- what LangChain wants to know
+
+    @property
+    def model(self) -> str:
+        """The bot's id, under the name that other models have for it."""
+        return self.bot_id
+
+    @property
+    def model_name(self) -> str:
+        """The bot's id, under the name that other models have for it."""
+        return self.bot_id
+
+    @property
+    def _llm_type(self) -> str:
+        return "coze-chat"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        params = {
+            name: getattr(self, name)
+            for name in (
+                "base_url",
+                "region",
+                "history",
+                "system",
+                "tool_calling",
+                "conversation_id",
+                "publish_status",
+                "bot_version",
+                "stop",
+            )
+        }
+        given = {name: value for name, value in params.items() if value is not None}
+        return {"bot_id": self.bot_id, **given}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop, **kwargs)
+        params["ls_provider"] = PROVIDER
+        params["ls_model_name"] = kwargs.get("model") or kwargs.get("bot_id") or self.bot_id
+        stops = stop or self.stop
+        if stops:
+            params["ls_stop"] = stops
+        return params
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """The variable that holds each secret field."""
+        return {"api_key": "COZE_API_TOKEN"}
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Whether `dumps` and `load` work."""
+        return True
+
+    @classmethod
+    def get_lc_namespace(cls) -> list[str]:
+        """Where `load` finds this class."""
+        return ["langchain_coze", "chat_models"]
+
+    def get_num_tokens(self, text: str) -> int:
+        """Estimate the tokens of a text; a bot's own tokenizer is not known.
+
+        Args:
+            text: The text.
+        """
+        if self.custom_get_token_ids is not None:
+            return len(self.custom_get_token_ids(text))
+        return count_tokens_approximately([("user", text)], extra_tokens_per_message=0)
+
+    def get_num_tokens_from_messages(
+        self,
+        messages: list[BaseMessage],
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool] | None = None,
+    ) -> int:
+        """Estimate the tokens of messages.
+
+        Args:
+            messages: The messages.
+            tools: Not counted: which of them are described to the bot is known only later.
+        """
+        del tools
+        if self.custom_get_token_ids is not None:
+            return sum(len(self.custom_get_token_ids(message.text)) for message in messages)
+        return count_tokens_approximately(messages)
+
+    # -- clients
+
+    @property
+    def client(self) -> CozeClient:
+        """The blocking client behind this model; made at its first use."""
+        found: CozeClient = self._client("sync", self.http_client, self.transport, CozeClient)
+        return found
+
+    @property
+    def async_client(self) -> AsyncCozeClient:
+        """The awaiting client behind this model; made at its first use."""
+        found: AsyncCozeClient = self._client(
+            "async", self.http_async_client, self.async_transport, AsyncCozeClient
+        )
+        return found
+
+    def _client(
+        self, kind: str, http_client: object, transport: object, make: Callable[..., Any]
+    ) -> Any:
+        secret = self.api_key.get_secret_value() if self.api_key else None
+        base_url = None if self.region else self.base_url
+        timeout = self.timeout
+        headers = tuple(sorted((self.default_headers or {}).items()))
+        settings = (
+            *(secret, id(self.auth), base_url, self.region, timeout, self.max_retries),
+            *(headers, self.proxy, id(http_client), id(transport)),
+        )
+        # Made anew when a setting has changed, as after `model_copy(update=...)`.
+        known = self._clients.get(kind)
+        if known is not None and known[0] == settings:
+            return known[1]
+        client = make(
+            None if self.auth else secret,
+            auth=self.auth,
+            base_url=base_url,
+            region=self.region,
+            timeout=timeout,
+            max_retries=self.max_retries,
+            headers=self.default_headers,
+            proxy=self.proxy,
+            http_client=http_client,
+            transport=transport,
+        )
+        self._clients = {**self._clients, kind: (settings, client)}
+        return client
+
+    def close(self) -> None:
+        """Close the blocking client's connections; the model stays usable."""
+        if "sync" in self._clients:
+            self._clients["sync"][1].close()
+
+    async def aclose(self) -> None:
+        """Close the awaiting client's connections of this loop; the model stays usable."""
+        if "async" in self._clients:
+            await self._clients["async"][1].aclose()
+
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        private = dict(state.get("__pydantic_private__") or {})
+        private["_clients"] = {}
+        return {**state, "__pydantic_private__": private}
+
+
+def _renamed(values: dict[str, Any]) -> dict[str, Any]:
+    """Accept the arguments of the community package's `ChatCoze`."""
+    for old, new in _FORMER.items():
+        if old not in values:
+            continue
+        warnings.warn(
+            f"ChatCoze's argument {old!r} is called {new!r} here; see the migration page / "
+            f"参数 {old!r} 已更名为 {new!r}",
+            DeprecationWarning,
+            stacklevel=6,
+        )
+        values = {name: value for name, value in values.items() if name != old} | {
+            new: values.get(new, values[old])
+        }
+    if values.get("conversation_id") == "":  # which stood for "none" there
+        values = {**values, "conversation_id": None}
+    return values

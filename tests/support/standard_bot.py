@@ -1,0 +1,121 @@
+"""The bots that stand for a model when the standard suites run: rules instead of a network.
+
+One has the suites' tools as local plugins, as Coze bots do; the other has none and writes its calls
+as text, in the way it is told in the request.
+"""
+
+import json
+import re
+
+from coze_core.emulator import Bot, ToolCall
+
+TOOLS = (
+    "magic_function",
+    "magic_function_no_args",
+    "greeting_generator",
+    "get_weather",
+    "my_adder_tool",
+    "unicode_customer",
+    "random_image",
+    "random_pdf",
+    "color_picker",
+)
+_END_OF_INSTRUCTIONS = "If you need no tool, just answer."
+
+
+def question_of(text):
+    """What the user asks, without the description of tools before it."""
+    return text.rsplit(_END_OF_INSTRUCTIONS, 1)[-1]
+
+
+def wanted_call(question):
+    """The call that a question needs, as (name, arguments), or None."""
+    if found := re.search(r"magic_function\((\d+)\)", question):
+        return "magic_function", {"input": int(found.group(1))}
+    if "magic_function_no_args()" in question:
+        return "magic_function_no_args", {}
+    if found := re.search(r"generate a (\w+) greeting", question):
+        return "greeting_generator", {"answer_style": found.group(1).lower()}
+    if found := re.search(r"weather in ([^?\n]+)\?", question):
+        return "get_weather", {"location": found.group(1)}
+    if found := re.search(r"customer named '(.+?)'", question):
+        arguments = {"customer_name": found.group(1), "description": "a company"}
+        return "unicode_customer", arguments
+    if found := re.search(r"You must call the tool `(\w+)`", question):
+        return found.group(1), {"input": 3}
+    if "You must call one of the tools" in question and "3 + 4" not in question:
+        return "magic_function", {"input": 3}
+    return None
+
+
+def example_of(schema, root, name="value"):
+    """Data that fit a JSON schema."""
+    if "$ref" in schema:
+        found = root
+        for part in schema["$ref"].removeprefix("#/").split("/"):
+            found = found[part]
+        return example_of(found, root, name)
+    if "enum" in schema:
+        return schema["enum"][0]
+    for some in ("anyOf", "oneOf", "allOf"):
+        if some in schema:
+            return example_of(schema[some][0], root, name)
+    kind = schema.get("type", "string")
+    kind = kind[0] if isinstance(kind, list) else kind
+    if kind == "object":
+        properties = schema.get("properties", {})
+        return {key: example_of(value, root, key) for key, value in properties.items()}
+    if kind == "array":
+        return [example_of(schema.get("items", {}), root, name)]
+    return {"integer": 3, "number": 3.5, "boolean": True, "null": None}.get(kind, f"A {name}.")
+
+
+def json_answer(question):
+    """The JSON that is asked for, or None."""
+    for start in re.finditer(r"\{", question):
+        try:
+            schema, _ = json.JSONDecoder().raw_decode(question, start.start())
+        except ValueError:
+            continue
+        if isinstance(schema, dict) and "properties" in schema:
+            return json.dumps(example_of(schema, schema))
+    if "JSON" in question:
+        return json.dumps({"setup": "Why do cats purr?", "punchline": "They run on mice."})
+    return None
+
+
+def answer_to(question):
+    """What is said when no tool is called."""
+    return json_answer(question) or "Hello there, it is good to hear from a friend."
+
+
+async def native(messages, context):
+    if context.tool_results:
+        yield "The tools said: " + "; ".join(result.output for result in context.tool_results)
+        return
+    question = messages[-1].text
+    call = wanted_call(question)
+    if call is not None:
+        yield ToolCall(*call)
+    else:
+        yield answer_to(question)
+
+
+async def in_text(messages, _):
+    question = question_of(messages[-1].text)
+    call = None if "<tool_result" in question else wanted_call(question)
+    if call is not None:
+        name, arguments = call
+        written = json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)
+        yield f"<tool_call>\n{written}\n</tool_call>"
+    else:
+        yield answer_to(question)
+
+
+def standard_bots():
+    return [
+        Bot("standard", native, tools=TOOLS),
+        Bot("standard-override", native, tools=TOOLS),
+        Bot("toolless", in_text),
+        Bot("toolless-override", in_text),
+    ]
