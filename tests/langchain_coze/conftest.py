@@ -1,0 +1,61 @@
+"""Models for the bots of a started emulator, and the four ways to ask them."""
+
+import asyncio
+
+import pytest
+
+from coze_core.emulator import Bot
+from langchain_coze import ChatCoze
+
+
+@pytest.fixture
+def make(emulator):
+    """Makes a model for a bot, by name, or for an async function that is made a bot."""
+    made = []
+
+    def model(bot="assistant", tools=(), **others):
+        if callable(bot):
+            bot = emulator.add_bot(Bot(f"{bot.__name__}-{len(made)}", bot, tools=tools)).name
+        options = {
+            "bot_id": emulator.bot_id(bot),
+            "api_key": emulator.token,
+            "base_url": emulator.base_url,
+            "user_id": "u1",
+            **others,
+        }
+        made.append(ChatCoze(**options))
+        return made[-1]
+
+    yield model
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def model(make):
+    return make()
+
+
+async def _collected(model, *args, **kwargs):
+    return [chunk async for chunk in model.astream(*args, **kwargs)]
+
+
+def _merged(chunks):
+    whole = chunks[0]
+    for chunk in chunks[1:]:
+        whole += chunk
+    return whole
+
+
+WAYS = {
+    "invoke": lambda model, *a, **k: model.invoke(*a, **k),
+    "ainvoke": lambda model, *a, **k: asyncio.run(model.ainvoke(*a, **k)),
+    "stream": lambda model, *a, **k: _merged(list(model.stream(*a, **k))),
+    "astream": lambda model, *a, **k: _merged(asyncio.run(_collected(model, *a, **k))),
+}
+
+
+@pytest.fixture(params=list(WAYS))
+def ask(request):
+    """One of the four ways to ask a model for a message."""
+    return WAYS[request.param]
