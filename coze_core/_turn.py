@@ -257,6 +257,10 @@ class Turn:
                 self._attached(message)
             return "", ""
         answer = self._answer_for(message.id)
+        if message.content_type == "object_string" and not answer.parts:
+            if answer.complete:  # told a second time
+                return "", ""
+            message = self._mixed(message)
         if answer.complete and answer.text == message.content:
             return "", ""
         shown = "".join(answer.parts)
@@ -274,13 +278,20 @@ class Turn:
         return (self._show(missing) if first and missing else missing), reasoning
 
     def _attached(self, message: Message) -> None:
-        """Take an answer, or a part of one, that is not text."""
+        """Take an answer that is not text."""
         if message.content_type == "card":
             self.cards.append(message.content)
-        elif message.content_type == "object_string":
-            self.attachments += _items(message.content)
         elif message.content_type != "audio":  # audio came in pieces already
             self.attachments.append({"type": message.content_type, "content": message.content})
+
+    def _mixed(self, message: Message) -> Message:
+        """Take the images and files of a mixed answer; return the text that is left."""
+        items = _items(message.content)
+        if items is None:
+            return message
+        self.attachments += [item for item in items if item.get("type") != "text"]
+        texts = [item.get("text", "") for item in items if item.get("type") == "text"]
+        return message.model_copy(update={"content": "\n".join(texts)})
 
     def _answer_for(self, message_id: str) -> _Answer:
         """Find the answer that a completed message ends.
@@ -378,14 +389,14 @@ def message_event(message: Message) -> events.MessageCompleted:
     return message_class(message.type)("conversation.message.completed", b"", fields)
 
 
-def _items(content: str) -> list[dict[str, str]]:
-    """Return the items of a mixed message; if they cannot be read, the content as one item."""
+def _items(content: str) -> list[dict[str, str]] | None:
+    """Return the items of a mixed message, or None if it is text after all."""
     try:
         items = json.loads(content)
     except ValueError:
-        items = None
+        return None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        return [{"type": "object_string", "content": content}]
+        return None
     return [{str(key): str(value) for key, value in item.items()} for item in items]
 
 

@@ -14,17 +14,17 @@ from coze_core.dialog._marker import Marker
 def stored_entries(messages: Sequence[Message], *, bot_id: str) -> list[Entry]:
     """Return a conversation as a history.
 
-    What stands before the last clearing of its context is left out: the bot does not know it.
+    The list does not tell where the context of a conversation was cleared (section 6.2), so what
+    stands before is in it as well.
 
     Args:
         messages: Its messages, the oldest first.
         bot_id: The bot whose conversation it is.
     """
-    section = next((m.section_id for m in reversed(messages) if m.section_id), "")
     entries: list[Entry] = []
     of_chat = ""
     for message in messages:
-        if message.section_id not in {"", section} or message.role not in {"user", "assistant"}:
+        if message.role not in {"user", "assistant"}:
             continue
         text, media = _parts(message)
         if message.role == "user":
