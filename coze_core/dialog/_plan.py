@@ -177,7 +177,8 @@ class _Place:
                 continue
             known = cls(marker.conversation_id, position + 1, marker.said, marker.chat_id)
             if position == answers[-1] and marker.interrupted and not marker.pending:
-                return known  # the run paused to ask: it goes on where it is
+                # The run paused to ask. It goes on where it is, and nothing of it is listed yet.
+                return replace(known, newest_chat=None)
             if options.history == "client":
                 return cls()
             # Edited, regenerated or trimmed histories are not what the conversation holds, nor

@@ -95,7 +95,7 @@ def test_only_what_the_schema_has_is_given(make):
 def test_an_answer_that_does_not_fit_is_asked_for_once_more(emulator, make, bad):
     model = make(says(bad, ADA)).with_structured_output(Person)
     assert model.invoke("Who?") == Person(name="Ada", age=36)
-    first, second = emulator.requests.to("/v3/chat")
+    _first, second = emulator.requests.to("/v3/chat")
     assert "cannot be used" in second.json["additional_messages"][0]["content"]
 
 

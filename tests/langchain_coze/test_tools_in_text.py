@@ -86,7 +86,7 @@ def test_a_call_that_cannot_be_read_is_asked_for_once_more(ask, emulator, make):
     answer = ask(model, "Weather?")
     assert answer.text == "Hm."
     assert [call["args"] for call in answer.tool_calls] == [{"city": "Paris"}]
-    first, second = emulator.requests.to("/v3/chat")
+    _first, second = emulator.requests.to("/v3/chat")
     assert second.query["conversation_id"]
     assert "not JSON" in sent(emulator)[0]
     tokens = answer.usage_metadata["output_tokens"]
