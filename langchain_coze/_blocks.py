@@ -1,7 +1,7 @@
 """Audio, images and cards of an answer as content blocks.
 
 An answer's `content` is its text, in every way of asking. What else there is stands in
-`additional_kwargs` and appears in `message.content_blocks`, by the translator that LangChain asks.
+`additional_kwargs` and appears in `message.content_blocks`, by the translators that LangChain asks.
 """
 
 from __future__ import annotations
@@ -12,6 +12,24 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.block_translators import register_translator
 
 from langchain_coze._chunks import BLOCKS, PROVIDER
+
+
+def _translate_chunk(message: AIMessageChunk) -> list[Any]:
+    calls = message.tool_call_chunks
+    if not calls or message.content or message.chunk_position == "last":
+        return _translate(message)
+    # LangChain numbers the blocks of a stream and merges those of one number; the calls have
+    # numbers of their own, which must not be taken for those of text and reasoning.
+    return [
+        {
+            "type": "tool_call_chunk",
+            "id": call.get("id"),
+            "name": call.get("name"),
+            "args": call.get("args"),
+            "index": f"lc_tc_{call.get('index')}",
+        }
+        for call in calls
+    ]
 
 
 def _translate(message: AIMessage | AIMessageChunk) -> list[Any]:
@@ -27,4 +45,4 @@ def _translate(message: AIMessage | AIMessageChunk) -> list[Any]:
 
 def register() -> None:
     """Tell LangChain how to read Coze's answers."""
-    register_translator(PROVIDER, _translate, _translate)
+    register_translator(PROVIDER, _translate, _translate_chunk)

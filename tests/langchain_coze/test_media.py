@@ -212,6 +212,25 @@ def test_spoken_answers_and_cards_are_content_blocks(ask, make):
         assert sound.readframes(3000) == bytes(range(200)) * 30
 
 
+@pytest.mark.parametrize("way", ["invoke", "stream", "v3"])
+def test_sound_stands_once_in_the_newer_content_format(make, way):
+    async def speaks(messages, context):
+        yield "Listen."
+        yield Audio(bytes(200))
+
+    model = make(speaks, output_version="v1")
+    if way == "v3":
+        message = model.stream_events("hi", version="v3").output
+    elif way == "invoke":
+        message = model.invoke("hi")
+    else:
+        message, *others = model.stream("hi")
+        for chunk in others:
+            message += chunk
+    assert [block["type"] for block in message.content_blocks] == ["text", "audio"]
+    assert [block["type"] for block in message.content] == ["text", "audio"]
+
+
 def test_images_of_an_answer_are_content_blocks(emulator, ask, make):
     content = json.dumps(
         [{"type": "text", "text": "Look."}, {"type": "image", "file_url": "https://example.com/a"}]
