@@ -4,9 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 COZEPY := .venv-cozepy
+OLDEST := .venv-oldest
+NEWEST := .venv-newest
+ADAPTERS := tests/langchain_coze tests/coze_core/dialog
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types cover bench notebooks emulator build clean
+.PHONY: help demo test test-oldest test-newest lint format types cover bench notebooks emulator build clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,11 +31,32 @@ $(COZEPY)/.installed: constraints-cozepy.txt
 	$(COZEPY)/bin/python -m pip --disable-pip-version-check install --quiet -r constraints-cozepy.txt
 	touch $@
 
+# The oldest versions that we promise to work with.
+$(OLDEST)/.installed: pyproject.toml constraints-oldest.txt
+	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --upgrade pip --constraint constraints.txt
+	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[all]' --group dev --constraint constraints-oldest.txt
+	touch $@
+
+# The newest ones, even where what they ask for is not to be had: hence without dependencies.
+$(NEWEST)/.installed: pyproject.toml
+	test -x $(NEWEST)/bin/python || $(PYTHON) -m venv $(NEWEST)
+	$(NEWEST)/bin/python -m pip --disable-pip-version-check install --quiet --upgrade pip
+	$(NEWEST)/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[all]' --group dev
+	$(NEWEST)/bin/python -m pip --disable-pip-version-check install --quiet --upgrade --no-deps langchain-core langchain
+	touch $@
+
 demo: $(VENV)/.installed  ## Talk to a bot in LangChain (a local emulator unless COZE_API_TOKEN is set)
 	$(BIN)/python -m langchain_coze
 
 test: lint types $(COZEPY)/.installed  ## Lint, check types and run all tests
 	$(BIN)/python -m pytest
+
+test-oldest: $(OLDEST)/.installed  ## Run the adapters' tests with the oldest versions
+	$(OLDEST)/bin/python -m pytest $(ADAPTERS)
+
+test-newest: $(NEWEST)/.installed  ## Run the adapters' tests with the newest versions
+	$(NEWEST)/bin/python -m pytest $(ADAPTERS)
 
 lint: $(VENV)/.tested  ## Check style
 	$(BIN)/ruff check .
@@ -62,4 +86,4 @@ build: $(VENV)/.tested  ## Build the distribution into dist/
 	$(BIN)/python -m build --no-isolation
 
 clean:  ## Remove what was made
-	rm -rf $(VENV) $(COZEPY) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(COZEPY) $(OLDEST) $(NEWEST) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

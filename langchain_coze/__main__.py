@@ -1,4 +1,4 @@
-"""`python -m langchain_coze`: a conversation with a bot, streamed, in a few seconds.
+"""`python -m langchain_coze`: a conversation and a small agent, streamed, in a few seconds.
 
 Talks to the bot of `COZE_BOT_ID` with `COZE_API_TOKEN`, or to a local emulator if they are unset.
 """
@@ -10,8 +10,10 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
-from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.runnables import Runnable
 from pydantic import SecretStr
 
 from coze_core import CozeError
@@ -19,6 +21,9 @@ from coze_core.emulator import Emulator, Fault
 from langchain_coze import ChatCoze
 
 _QUESTIONS = ("Hello! My name is Ada.", "What is my name?", "What is 17 * 3?")
+_TASKS = ("What is the weather in Paris?", "Please multiply 17 and 3.")
+_MOST_ROUNDS = 5  # of tool calls for one task
+_PACED = 100  # requests of the emulator that are answered at that pace
 _PACE = 0.02  # seconds between two tokens of the emulator: about as fast as a model writes
 _DIM, _BOLD, _PLAIN = "\033[2m", "\033[1m", "\033[0m"
 
@@ -34,7 +39,7 @@ def _model() -> Iterator[ChatCoze]:
     print("COZE_API_TOKEN and COZE_BOT_ID are not both set: starting a local Coze emulator.")
     print("未同时设置 COZE_API_TOKEN 和 COZE_BOT_ID：正在启动本地扣子模拟服务。")
     with Emulator() as emulator:
-        emulator.faults.add(Fault(delay=_PACE), path="/v3/chat", times=len(_QUESTIONS))
+        emulator.faults.add(Fault(delay=_PACE), path="/v3/chat", times=_PACED)
         bot = emulator.bot_id("assistant")
         print(f"Talking to its bot 'assistant' at {emulator.base_url}.\n")
         with contextlib.closing(
@@ -47,10 +52,13 @@ def _style(code: str) -> str:
     return code if sys.stdout.isatty() else ""
 
 
-def _ask(model: ChatCoze, history: list[BaseMessage], question: str) -> AIMessageChunk:
-    """Stream one answer, token by token, and return it whole."""
+def _say(history: list[BaseMessage], question: str) -> None:
     history.append(HumanMessage(question))
     print(f"{_style(_BOLD)}You:{_style(_PLAIN)} {question}")
+
+
+def _ask(model: Runnable[Any, Any], history: list[BaseMessage]) -> AIMessageChunk:
+    """Stream one answer, token by token, and return it whole."""
     started = time.perf_counter()
     first: float | None = None
     whole: AIMessageChunk | None = None
@@ -68,11 +76,12 @@ def _ask(model: ChatCoze, history: list[BaseMessage], question: str) -> AIMessag
                 print(f"{_style(_PLAIN)}\n     ", end="")
                 thinking = False
             print(chunk.text, end="", flush=True)
-        if isinstance(chunk, AIMessageChunk):
-            whole = chunk if whole is None else whole + chunk
+        whole = chunk if whole is None else whole + chunk
     total = time.perf_counter() - started
     if whole is None:
         raise CozeError("the bot sent nothing")
+    if first is None:
+        print(f"{_style(_BOLD)}Bot:{_style(_PLAIN)} (no words)", end="")
     print(f"\n{_style(_DIM)}     [{_facts(whole, first, total)}]{_style(_PLAIN)}\n")
     history.append(whole)
     return whole
@@ -94,6 +103,35 @@ def _facts(answer: AIMessageChunk, first: float | None, total: float) -> str:
     return "; ".join(facts)
 
 
+def get_weather(city: str) -> str:
+    """Tell the weather in a city."""
+    return f"sunny and 21 degrees in {city}"
+
+
+def multiply(a: float, b: float) -> float:
+    """Multiply two numbers."""
+    return a * b
+
+
+def _work(model: ChatCoze, task: str) -> None:
+    """Solve a task as an agent does: run the tools that the bot calls until it calls none.
+
+    The bot has `get_weather` as a local plugin of its own; of `multiply` it is told in the request.
+    """
+    tools = {tool.__name__: tool for tool in (get_weather, multiply)}
+    agent = model.bind_tools(list(tools.values()))
+    history: list[BaseMessage] = []
+    _say(history, task)
+    for _ in range(_MOST_ROUNDS):
+        answer = _ask(agent, history)
+        if not answer.tool_calls:
+            return
+        for call in answer.tool_calls:
+            result = str(tools[call["name"]](**call["args"]))
+            print(f"{_style(_BOLD)}Tool:{_style(_PLAIN)} {call['name']}({call['args']}) = {result}")
+            history.append(ToolMessage(result, tool_call_id=call["id"]))
+
+
 _NEXT = """\
 The same in your own code:
 
@@ -102,6 +140,9 @@ The same in your own code:
     model = ChatCoze(bot_id="...", api_key="pat_...")   # region="cn" for coze.cn
     for chunk in model.stream("Hello!"):
         print(chunk.text, end="", flush=True)
+
+    agent = model.bind_tools([get_weather])               # or create_agent(model, [get_weather])
+    agent.invoke("What is the weather in Paris?").tool_calls
 
 Or set COZE_API_TOKEN and COZE_BOT_ID and run this again to talk to your own bot.
 设置 COZE_API_TOKEN 与 COZE_BOT_ID 后重新运行，即可与您自己的机器人对话。"""
@@ -113,7 +154,12 @@ def main() -> int:
         with _model() as model:
             history: list[BaseMessage] = []
             for question in _QUESTIONS:
-                _ask(model, history, question)
+                _say(history, question)
+                _ask(model, history)
+            print("An agent: the bot calls tools, this program runs them.")
+            print("智能体：由机器人调用工具，由本程序执行。\n")
+            for task in _TASKS:
+                _work(model, task)
     except (CozeError, ValueError) as error:
         print(f"\nThat did not work: {error}", file=sys.stderr)
         return 1

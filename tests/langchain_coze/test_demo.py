@@ -25,6 +25,8 @@ def test_without_settings_it_talks_to_an_emulator():
     assert "Your name is Ada." in done.stdout
     assert "first token after" in done.stdout
     assert "tokens in" in done.stdout
+    assert "Tool: get_weather({'city': 'Paris'}) = sunny and 21 degrees in Paris" in done.stdout
+    assert "Here is what I found: 51" in done.stdout
     assert "from langchain_coze import ChatCoze" in done.stdout
     assert done.stderr == ""
 
@@ -33,12 +35,13 @@ def test_with_settings_it_talks_to_that_server(emulator):
     env = {
         "COZE_API_TOKEN": emulator.token,
         "COZE_API_BASE": emulator.base_url,
-        "COZE_BOT_ID": emulator.bot_id("echo"),
+        "COZE_BOT_ID": emulator.bot_id("assistant"),
     }
     done = run(**env)
     assert done.returncode == 0, done.stderr
     assert "Talking to bot" in done.stdout
-    assert len(emulator.requests.to("/v3/chat")) == 3
+    assert len(emulator.requests.to("/v3/chat")) == 6
+    assert len(emulator.requests.to("/v3/chat/submit_tool_outputs")) == 1
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import json
 import re
 
 from coze_core.emulator import Bot, ToolCall
+from coze_core.emulator._forms import filled_in, schemas_in
 
 TOOLS = (
     "magic_function",
@@ -48,37 +49,11 @@ def wanted_call(question):
     return None
 
 
-def example_of(schema, root, name="value"):
-    """Data that fit a JSON schema."""
-    if "$ref" in schema:
-        found = root
-        for part in schema["$ref"].removeprefix("#/").split("/"):
-            found = found[part]
-        return example_of(found, root, name)
-    if "enum" in schema:
-        return schema["enum"][0]
-    for some in ("anyOf", "oneOf", "allOf"):
-        if some in schema:
-            return example_of(schema[some][0], root, name)
-    kind = schema.get("type", "string")
-    kind = kind[0] if isinstance(kind, list) else kind
-    if kind == "object":
-        properties = schema.get("properties", {})
-        return {key: example_of(value, root, key) for key, value in properties.items()}
-    if kind == "array":
-        return [example_of(schema.get("items", {}), root, name)]
-    return {"integer": 3, "number": 3.5, "boolean": True, "null": None}.get(kind, f"A {name}.")
-
-
 def json_answer(question):
     """The JSON that is asked for, or None."""
-    for start in re.finditer(r"\{", question):
-        try:
-            schema, _ = json.JSONDecoder().raw_decode(question, start.start())
-        except ValueError:
-            continue
-        if isinstance(schema, dict) and "properties" in schema:
-            return json.dumps(example_of(schema, schema))
+    for schema in schemas_in(question):
+        if "properties" in schema:
+            return json.dumps(filled_in(schema, "nothing"))
     if "JSON" in question:
         return json.dumps({"setup": "Why do cats purr?", "punchline": "They run on mice."})
     return None
