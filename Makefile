@@ -76,8 +76,8 @@ cover: $(VENV)/.tested $(COZEPY)/.installed  ## Run the tests and show what they
 bench: $(VENV)/.tested $(COZEPY)/.installed  ## Measure against the peers
 	COZEPY_PYTHON=$(COZEPY)/bin/python $(BIN)/python -m benchmarks
 
-notebooks: $(VENV)/.tested  ## Run the notebooks (the first ones come with the tools release)
-	@found=$$(ls notebooks/*.ipynb 2>/dev/null); if [ -z "$$found" ]; then echo "There are no notebooks yet."; else $(BIN)/jupyter execute $$found; fi
+notebooks: $(VENV)/.tested  ## Run the notebooks and keep their outputs
+	$(BIN)/python notebooks/run.py
 
 emulator: $(VENV)/.installed  ## Run a local Coze on port 8787
 	$(BIN)/python -m coze_core.emulator
