@@ -66,7 +66,7 @@ class ChatCozeSettings(BaseChatModel):
         validate_default=True,
     )
     api_key: SecretStr | None = Field(
-        default_factory=secret_from_env("COZE_API_TOKEN", default=None),
+        default_factory=secret_from_env(["COZE_API_TOKEN", "COZE_API_KEY"], default=None),
         validation_alias=AliasChoices("api_key", "token"),
     )
     base_url: str | None = Field(default_factory=from_env("COZE_API_BASE", default=None))

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/client.md", "docs/langchain.md", "docs/emulator.md"]
+PAGES = [
+    "README.md",
+    "docs/client.md",
+    "docs/langchain.md",
+    "docs/tools.md",
+    "docs/migration.md",
+    "docs/emulator.md",
+]
 
 
 def examples():
@@ -21,6 +28,7 @@ def test_an_example_runs(code, emulator, monkeypatch, capsys):
     monkeypatch.setenv("COZE_API_TOKEN", emulator.token)
     monkeypatch.setenv("COZE_API_BASE", emulator.base_url)
     monkeypatch.setenv("COZE_BOT_ID", emulator.bot_id("assistant"))
+    monkeypatch.setenv("COZE_API_KEY", emulator.token)
     exec(compile(code, "example", "exec"), {"__name__": "example"})
 
 
