@@ -44,7 +44,42 @@ ROWS = (
     Row("async, burst-20", ("httpx_async", "ours_async", "cozepy_async"), 2000, 8, "burst20", None),
     Row("10-token request", ("httpx_sync", "ours_sync", "cozepy_sync"), 10, 100, "burst1", 1.2),
     Row(
-        "ChatCoze.stream, burst-20", ("langchain_floor", "chatcoze_stream"), 2000, 4, "burst20", 1.4
+        "ChatCoze.stream, burst-20",
+        ("langchain_floor", "chatcoze_stream", "chatopenai_stream"),
+        *(2000, 4, "burst20", 1.4),
+    ),
+    Row(
+        "ChatCoze.astream, burst-20",
+        ("langchain_floor_async", "chatcoze_astream", "chatopenai_astream"),
+        *(2000, 4, "burst20", 1.4),
+    ),
+    Row(
+        "ChatCoze.stream, burst-1",
+        ("langchain_httpx", "chatcoze_stream", "chatopenai_stream"),
+        *(2000, 4, "burst1", 1.25),
+    ),
+    Row(
+        "ChatCoze.astream, burst-1",
+        ("langchain_httpx_async", "chatcoze_astream", "chatopenai_astream"),
+        *(2000, 4, "burst1", 1.25),
+    ),
+    Row(
+        "ChatCoze.stream, 50,000 tokens",
+        ("langchain_floor", "chatcoze_stream"),
+        *(50_000, 1, "burst20", 1.4),
+        warm=1,
+    ),
+    Row(
+        "ChatCoze.invoke, from 1,000 to 50,000 tokens",
+        ("chatcoze_invoke@1000", "chatcoze_invoke@50000"),
+        *(0, 2, "burst20", 1.2),
+    ),
+    Row(
+        "import: ms of CPU",
+        ("import_langchain_core", "import_langchain_coze", "import_langchain_openai"),
+        *(1, 1, None, 1.1),
+        measure="import",
+        warm=0,
     ),
     Row(
         "answer after 300 ms: ms on top",
@@ -72,31 +107,39 @@ ROWS = (
 
 def measured(contender: str, row: Row, port: int) -> dict[str, float] | None:
     """Run one contender once; None if its package is not there."""
+    contender, _, size = contender.partition("@")
+    tokens = int(size or row.tokens)
     python = str(COZEPY) if contender.startswith("cozepy") else sys.executable
     if not Path(python).exists():
         return None
     place = (
         []
         if row.path is None or "floor" in contender
-        else [f"http://127.0.0.1:{port}/{row.path}-{row.tokens}"]
+        else [f"http://127.0.0.1:{port}/{row.path}-{tokens}"]
     )
     command = [python, "-m", "benchmarks.contenders", contender]
-    numbers = [str(row.tokens), str(row.repeat), str(row.warm)]
+    numbers = [str(tokens), str(row.repeat), str(row.warm)]
     done = subprocess.run(
         [*command, *numbers, *place], cwd=ROOT, capture_output=True, text=True, check=False
     )
+    if "No module named 'langchain_openai'" in done.stderr:
+        return None
     if done.returncode:
         raise RuntimeError(f"{contender} failed: {done.stderr[-800:]}")
     found: dict[str, float] = json.loads(done.stdout)
     return found
 
 
-def value(found: dict[str, float], row: Row) -> float:
+def value(found: dict[str, float], row: Row, contender: str) -> float:
     if row.measure == "wall":
         return found["wall"]
     if row.measure == "extra":
         return 1000 * (found["wall"] / row.repeat - 0.3)
-    return 1e6 * found["cpu"] / found["calibration"] * 0.02 / (row.tokens * row.repeat)
+    scaled = found["cpu"] / found["calibration"] * 0.02
+    if row.measure == "import":
+        return 1000 * scaled
+    tokens = int(contender.partition("@")[2] or row.tokens)
+    return 1e6 * scaled / (tokens * row.repeat)
 
 
 def table(rounds: int, port: int, *, quick: bool) -> list[dict[str, object]]:
@@ -105,11 +148,12 @@ def table(rounds: int, port: int, *, quick: bool) -> list[dict[str, object]]:
         if quick and not row.quick:
             continue
         samples: dict[str, list[float]] = {}
-        for _ in range(rounds if row.quick else 1):
+        # An import is over quickly and differs from run to run.
+        for _ in range(max(rounds, 5) if row.measure == "import" else rounds if row.quick else 1):
             for contender in row.contenders:
                 found = measured(contender, row, port)
                 if found is not None:
-                    samples.setdefault(contender, []).append(value(found, row))
+                    samples.setdefault(contender, []).append(value(found, row, contender))
         medians = {name: statistics.median(values) for name, values in samples.items()}
         results.append(result(row, medians))
         print(line(results[-1]), flush=True)
@@ -119,7 +163,7 @@ def table(rounds: int, port: int, *, quick: bool) -> list[dict[str, object]]:
 def result(row: Row, medians: dict[str, float]) -> dict[str, object]:
     names = list(medians)
     floor = medians[names[0]]
-    if row.measure == "cpu":
+    if row.measure in {"cpu", "import"}:
         ratios = {name: medians[name] / floor for name in names[1:]}
         ours = ratios[row.contenders[1]]
     else:

@@ -57,6 +57,22 @@ def burst(tokens: int, size: int) -> bytes:
     return b"".join(chunk(group) for group in [begin, *groups, end]) + b"0\r\n\r\n"
 
 
+@cache
+def openai_burst(tokens: int, size: int) -> bytes:
+    """The same tokens as an OpenAI-style server sends them."""
+    frame = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+
+    def line(delta: object, finish: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+        return b"data: " + json.dumps({**frame, "choices": [choice]}).encode() + b"\n\n"
+
+    lines = [line({"content": f" word{n % 97}"}) for n in range(tokens)]
+    groups = [b"".join(lines[i : i + size]) for i in range(0, tokens, size)]
+    begin = line({"role": "assistant", "content": ""})
+    end = line({}, "stop") + b"data: [DONE]\n\n"
+    return b"".join(chunk(group) for group in [begin, *groups, end]) + b"0\r\n\r\n"
+
+
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -98,7 +114,9 @@ class Canned(asyncio.Protocol):
         kind, _, count = path.split("/")[1].partition("-")
         tokens = int(count or 10)
         loop = asyncio.get_running_loop()
-        if path.endswith("/v3/chat") and b'"stream":false' in body.replace(b" ", b""):
+        if path.endswith("/chat/completions"):
+            self.transport.write(HEAD + openai_burst(tokens, int(kind.removeprefix("burst"))))
+        elif path.endswith("/v3/chat") and b'"stream":false' in body.replace(b" ", b""):
             self.created = loop.time()
             self.transport.write(whole({"code": 0, "data": {**CHAT, "status": "in_progress"}}))
         elif path.endswith("/v3/chat") and path.startswith("/burst"):

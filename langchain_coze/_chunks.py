@@ -19,10 +19,12 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 from coze_core import Turn
 from coze_core.dialog import CallPiece, Piece, Result, playable
+from langchain_coze._fast import chunk_maker
 
 PROVIDER: Final = "coze"
 # Where blocks of an answer wait that are not text; see `_blocks`.
 BLOCKS: Final = "coze_blocks"
+_chunk: Final = chunk_maker(PROVIDER)
 
 
 def chunks_of(pieces: Sequence[Piece]) -> Iterator[ChatGenerationChunk]:
@@ -39,7 +41,7 @@ def chunks_of(pieces: Sequence[Piece]) -> Iterator[ChatGenerationChunk]:
         if reasoning:
             yield _chunk("", {"reasoning_content": reasoning})
         if text:
-            yield _chunk(text)
+            yield _chunk(text, {})
 
 
 def last_chunk(result: Result) -> ChatGenerationChunk:
@@ -79,15 +81,6 @@ def result_of(result: Result) -> ChatResult:
     )
     info = {"finish_reason": result.finish_reason}
     return ChatResult(generations=[ChatGeneration(message=message, generation_info=info)])
-
-
-def _chunk(text: str, extra: dict[str, Any] | None = None) -> ChatGenerationChunk:
-    message = AIMessageChunk(
-        content=text,
-        additional_kwargs=extra or {},
-        response_metadata={"model_provider": PROVIDER},
-    )
-    return ChatGenerationChunk(message=message)
 
 
 def _call_chunk(call: CallPiece) -> ChatGenerationChunk:
