@@ -1,74 +1,85 @@
-"""The Coze protocol for Python: sync and async clients, streaming, tools, conversations, files."""
+"""The Coze protocol for Python: sync and async clients, streaming, tools, conversations, files.
 
-from coze_core._auth import Auth, TokenAuth
-from coze_core._bot_models import Bot, BotSummary, User, Workspace
-from coze_core._client import AsyncCozeClient, CozeClient
-from coze_core._config import Timeouts
-from coze_core._errors import (
-    APIConnectionError,
-    APIStatusError,
-    APITimeoutError,
-    AuthenticationError,
-    BadRequestError,
-    ChatFailedError,
-    ConflictError,
-    ContextLengthError,
-    ConversationBusyError,
-    CozeError,
-    ErrorResponse,
-    IncompleteStreamError,
-    InternalServerError,
-    NotFoundError,
-    PermissionDeniedError,
-    PollTimeoutError,
-    ProtocolError,
-    QuotaExceededError,
-    RateLimitError,
-)
-from coze_core._events import (
-    AnswerCompleted,
-    AudioDelta,
-    ChatCanceled,
-    ChatCompleted,
-    ChatCreated,
-    ChatEvent,
-    ChatFailed,
-    ChatInProgress,
-    ChatRequiresAction,
-    ErrorEvent,
-    FollowUpCompleted,
-    FunctionCallCompleted,
-    KnowledgeCompleted,
-    MessageCompleted,
-    MessageDelta,
-    Ping,
-    StreamDone,
-    ToolResponseCompleted,
-    UnknownEvent,
-    VerboseCompleted,
-)
-from coze_core._identity import anonymous_user_id
-from coze_core._models import (
-    Chat,
-    Conversation,
-    EnterMessage,
-    File,
-    LastError,
-    MediaItem,
-    Message,
-    Section,
-    ToolCall,
-    ToolOutput,
-    Usage,
-    object_string,
-)
-from coze_core._paging import AsyncPager, Page, Pager
-from coze_core._reader import AnyChatEvent, ChatEventReader
-from coze_core._retry import RetryPolicy
-from coze_core._sse import ServerSentEvent, SSEDecoder, encode_event
-from coze_core._streams import AsyncChatStream, ChatStream
-from coze_core._turn import Increment, ToolActivity, Turn
+Names are imported when they are asked for: a framework that imports an adapter pays for the client
+only when a bot is called.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
 from coze_core._version import __version__
+
+if TYPE_CHECKING:
+    from coze_core._auth import Auth, TokenAuth
+    from coze_core._bot_models import Bot, BotSummary, User, Workspace
+    from coze_core._client import AsyncCozeClient, CozeClient
+    from coze_core._errors import (
+        APIConnectionError,
+        APIStatusError,
+        APITimeoutError,
+        AuthenticationError,
+        BadRequestError,
+        ChatFailedError,
+        ConflictError,
+        ContextLengthError,
+        ConversationBusyError,
+        CozeError,
+        ErrorResponse,
+        IncompleteStreamError,
+        InternalServerError,
+        NotFoundError,
+        PermissionDeniedError,
+        PollTimeoutError,
+        ProtocolError,
+        QuotaExceededError,
+        RateLimitError,
+    )
+    from coze_core._events import (
+        AnswerCompleted,
+        AudioDelta,
+        ChatCanceled,
+        ChatCompleted,
+        ChatCreated,
+        ChatEvent,
+        ChatFailed,
+        ChatInProgress,
+        ChatRequiresAction,
+        ErrorEvent,
+        FollowUpCompleted,
+        FunctionCallCompleted,
+        KnowledgeCompleted,
+        MessageCompleted,
+        MessageDelta,
+        Ping,
+        StreamDone,
+        ToolResponseCompleted,
+        UnknownEvent,
+        VerboseCompleted,
+    )
+    from coze_core._identity import anonymous_user_id
+    from coze_core._models import (
+        Chat,
+        Conversation,
+        EnterMessage,
+        File,
+        LastError,
+        MediaItem,
+        Message,
+        Section,
+        ToolCall,
+        ToolOutput,
+        Usage,
+        object_string,
+    )
+    from coze_core._paging import AsyncPager, Page, Pager
+    from coze_core._reader import AnyChatEvent, ChatEventReader
+    from coze_core._retry import RetryPolicy
+    from coze_core._sse import ServerSentEvent, SSEDecoder, encode_event
+    from coze_core._streams import AsyncChatStream, ChatStream
+    from coze_core._timeouts import Timeouts
+    from coze_core._turn import Increment, ToolActivity, Turn
 
 __all__ = [
     "APIConnectionError",
@@ -148,3 +159,89 @@ __all__ = [
     "encode_event",
     "object_string",
 ]
+
+# The same names by module, for the interpreter.
+_PLACES: Final[dict[str, tuple[str, ...]]] = {
+    "_auth": ("Auth", "TokenAuth"),
+    "_bot_models": ("Bot", "BotSummary", "User", "Workspace"),
+    "_client": ("AsyncCozeClient", "CozeClient"),
+    "_timeouts": ("Timeouts",),
+    "_errors": (
+        "APIConnectionError",
+        "APIStatusError",
+        "APITimeoutError",
+        "AuthenticationError",
+        "BadRequestError",
+        "ChatFailedError",
+        "ConflictError",
+        "ContextLengthError",
+        "ConversationBusyError",
+        "CozeError",
+        "ErrorResponse",
+        "IncompleteStreamError",
+        "InternalServerError",
+        "NotFoundError",
+        "PermissionDeniedError",
+        "PollTimeoutError",
+        "ProtocolError",
+        "QuotaExceededError",
+        "RateLimitError",
+    ),
+    "_events": (
+        "AnswerCompleted",
+        "AudioDelta",
+        "ChatCanceled",
+        "ChatCompleted",
+        "ChatCreated",
+        "ChatEvent",
+        "ChatFailed",
+        "ChatInProgress",
+        "ChatRequiresAction",
+        "ErrorEvent",
+        "FollowUpCompleted",
+        "FunctionCallCompleted",
+        "KnowledgeCompleted",
+        "MessageCompleted",
+        "MessageDelta",
+        "Ping",
+        "StreamDone",
+        "ToolResponseCompleted",
+        "UnknownEvent",
+        "VerboseCompleted",
+    ),
+    "_identity": ("anonymous_user_id",),
+    "_models": (
+        "Chat",
+        "Conversation",
+        "EnterMessage",
+        "File",
+        "LastError",
+        "MediaItem",
+        "Message",
+        "Section",
+        "ToolCall",
+        "ToolOutput",
+        "Usage",
+        "object_string",
+    ),
+    "_paging": ("AsyncPager", "Page", "Pager"),
+    "_reader": ("AnyChatEvent", "ChatEventReader"),
+    "_retry": ("RetryPolicy",),
+    "_sse": ("ServerSentEvent", "SSEDecoder", "encode_event"),
+    "_streams": ("AsyncChatStream", "ChatStream"),
+    "_turn": ("Increment", "ToolActivity", "Turn"),
+}
+_HOMES: Final = {name: module for module, names in _PLACES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    module = _HOMES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"coze_core.{module}"), name)
+    globals()[name] = value  # found there first from now on
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -15,7 +15,6 @@ from coze_core._auth import Auth, TokenAuth
 from coze_core._call import Reply
 from coze_core._config import (
     ClientConfig,
-    Timeouts,
     check_headers,
     from_environment,
     resolve_base_url,
@@ -29,6 +28,7 @@ from coze_core._pump import Pump, StreamRequest
 from coze_core._retry import RetryPolicy
 from coze_core._session import session
 from coze_core._streams import AsyncChatStream, ChatStream
+from coze_core._timeouts import Timeouts
 
 T = TypeVar("T")
 D = TypeVar("D", SyncDriver, AsyncDriver)
@@ -171,6 +171,18 @@ def _config(
     )
 
 
+def _check_given(http_client: object, kind: type, transport: object, transport_kind: type) -> None:
+    """Refuse an HTTP client of the other kind, which would fail strangely at its first use."""
+    for name, value, wanted in (
+        ("http_client", http_client, kind),
+        ("transport", transport, transport_kind),
+    ):
+        if value is not None and not isinstance(value, wanted):
+            raise TypeError(
+                f"{name} must be an httpx.{wanted.__name__}, not {type(value).__name__}"
+            )
+
+
 class CozeClient(_Base[SyncDriver]):
     """A Coze client that blocks; one object serves any number of threads.
 
@@ -188,6 +200,7 @@ class CozeClient(_Base[SyncDriver]):
 
     Raises:
         ValueError: A setting that cannot be, or no token.
+        TypeError: An HTTP client or transport of another kind.
 
     Example:
         >>> client = CozeClient(region="cn")  # doctest: +SKIP
@@ -208,6 +221,7 @@ class CozeClient(_Base[SyncDriver]):
         http_client: httpx.Client | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        _check_given(http_client, httpx.Client, transport, httpx.BaseTransport)
         config = _config(base_url, region, timeout, max_retries, headers, proxy)
         self._begin(_auth(token, auth), config, http_client, transport)
 
@@ -270,6 +284,7 @@ class AsyncCozeClient(_Base[AsyncDriver]):
 
     Raises:
         ValueError: A setting that cannot be, or no token.
+        TypeError: An HTTP client or transport of another kind.
 
     Example:
         >>> client = AsyncCozeClient(region="cn")  # doctest: +SKIP
@@ -290,6 +305,7 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        _check_given(http_client, httpx.AsyncClient, transport, httpx.AsyncBaseTransport)
         config = _config(base_url, region, timeout, max_retries, headers, proxy)
         self._begin(_auth(token, auth), config, http_client, transport)
 

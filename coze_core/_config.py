@@ -19,6 +19,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from coze_core._retry import RetryPolicy
+from coze_core._timeouts import Timeouts
 from coze_core._version import __version__
 
 Region = Literal["com", "cn"]
@@ -37,39 +38,6 @@ _ENVIRONMENT: Final = {
 def from_environment(name: Literal["token", "base_url", "bot_id", "user_id"]) -> str | None:
     """Return a setting from the environment, or None if it is unset or empty."""
     return os.environ.get(_ENVIRONMENT[name], "").strip() or None
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Bounds on waiting, in seconds.
-
-    Attributes:
-        connect: To reach the server.
-        read: Between two reads of a reply: the longest silence in a stream.
-        write: To hand over a piece of the request.
-        pool: For a free connection.
-        idle: How long a stream may live on heartbeats alone, with nothing said.
-    """
-
-    connect: float = 10.0
-    read: float = 120.0
-    write: float = 60.0
-    pool: float = 60.0
-    idle: float = 600.0
-
-    def __post_init__(self) -> None:
-        for name in self.__slots__:
-            if not getattr(self, name) > 0:
-                raise ValueError(f"the {name} timeout must be more than 0 seconds")
-
-    @classmethod
-    def of(cls, value: float | Timeouts | None) -> Timeouts:
-        """Return timeouts from one number for every wait, or as given, or the defaults."""
-        if value is None:
-            return cls()
-        if isinstance(value, Timeouts):
-            return value
-        return cls(value, value, value, value, max(value, cls().idle))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, cast
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.block_translators import register_translator
 
-from langchain_coze._chunks import BLOCKS, PROVIDER
+from langchain_coze._names import BLOCKS, PROVIDER
 
 
 def _translate_chunk(message: AIMessageChunk) -> list[Any]:

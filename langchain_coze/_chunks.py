@@ -20,10 +20,8 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from coze_core import Turn
 from coze_core.dialog import CallPiece, Piece, Result, playable
 from langchain_coze._fast import chunk_maker
+from langchain_coze._names import BLOCKS, PROVIDER
 
-PROVIDER: Final = "coze"
-# Where blocks of an answer wait that are not text; see `_blocks`.
-BLOCKS: Final = "coze_blocks"
 _chunk: Final = chunk_maker(PROVIDER)
 
 

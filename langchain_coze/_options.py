@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from langchain_core.utils.function_calling import convert_to_json_schema
+from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
-from coze_core.dialog import ResponseFormat, ToolSpec
+from coze_core import anonymous_user_id
+from coze_core.dialog import Ask, PlanOptions, ResponseFormat, ToolSpec
+from langchain_coze._settings import ChatCozeSettings, suggestion
 from langchain_coze._structured import ResponseSchema, checks_of
 
 # Arguments of `client.chat.stream` that are fields of the model as well.
@@ -57,6 +58,81 @@ _IGNORED: Final = frozenset(
 )
 
 
+def ask_of(
+    model: ChatCozeSettings,
+    stop: Sequence[str] | None,
+    kwargs: Mapping[str, Any],
+    *,
+    streamed: bool,
+) -> Ask:
+    """Return what is wanted, by fields and per-call arguments, the latter winning.
+
+    Args:
+        model: The model.
+        stop: Stop sequences of the call.
+        kwargs: The call's other arguments.
+        streamed: Whether pieces are shown as they come.
+
+    Raises:
+        ValueError: Arguments that cannot be.
+    """
+    options = {name: getattr(model, name) for name in PER_CALL} | per_call(kwargs)
+    tools = tool_specs(options.get("tools"))
+    return Ask(
+        plan=PlanOptions(
+            bot_id=options["bot_id"],
+            history=options["history"],
+            system=options["system"],
+            conversation_id=options["conversation_id"],
+        ),
+        user_id=options["user_id"] or anonymous_user_id(),
+        tools=tools,
+        tool_calling=options["tool_calling"],
+        tool_choice=tool_choice_of(options.get("tool_choice"), tools),
+        response_format=response_format_of(options.get("response_format")),
+        stops=tuple((stop if stop is not None else model.stop) or ()),
+        on_stale_chat=options["on_stale_chat"],
+        portable_ids=options["self_contained_tool_ids"],
+        streamed=streamed,
+        chat={name: options[name] for name in CHAT},
+    )
+
+
+def check_settings(model: ChatCozeSettings) -> None:
+    """Refuse settings that do not exist or do not go together.
+
+    Args:
+        model: The model.
+
+    Raises:
+        ValueError: What is wrong.
+    """
+    Ask(
+        PlanOptions(bot_id=model.bot_id, history=model.history, system=model.system),
+        user_id="-",
+        chat={"auto_save_history": model.auto_save_history},
+    )
+
+
+def bound_tools(bot_id: str, tools: Sequence[Any], choice: Any) -> dict[str, Any]:
+    """Return the arguments of a call that bind tools.
+
+    Args:
+        bot_id: The bot.
+        tools: Functions, tools, classes or mappings.
+        choice: As other models take it.
+
+    Raises:
+        ValueError: Something that is no function, or a choice that is none of them.
+    """
+    formatted = [convert_to_openai_tool(tool) for tool in tools]
+    specs = tool_specs(formatted)
+    chosen = tool_choice_of(choice, specs)
+    if specs or chosen not in {None, "any", "none"}:
+        Ask(PlanOptions(bot_id=bot_id), user_id="-", tools=specs, tool_choice=chosen)
+    return {"tools": formatted, **({"tool_choice": chosen} if chosen and specs else {})}
+
+
 def per_call(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a call that mean something; warn of those that do not exist.
 
@@ -78,17 +154,6 @@ def per_call(kwargs: Mapping[str, Any]) -> dict[str, Any]:
             stacklevel=2,
         )
     return {name: value for name, value in given.items() if name in known}
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return which name may have been meant, as the end of a sentence.
-
-    Args:
-        name: The name that does not exist.
-        known: Those that do.
-    """
-    near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def tool_specs(tools: Sequence[Mapping[str, Any]] | None) -> tuple[ToolSpec, ...]:

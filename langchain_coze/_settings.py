@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal, Self
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-import httpx
 from langchain_core.language_models import LangSmithParams
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import BaseMessage
@@ -23,10 +22,13 @@ from pydantic import (
     model_validator,
 )
 
-from coze_core import AsyncCozeClient, Auth, CozeClient, Timeouts, __version__
-from coze_core.dialog import Ask, PlanOptions
-from langchain_coze._chunks import PROVIDER
-from langchain_coze._options import suggestion
+from coze_core import Timeouts, __version__
+from langchain_coze._names import PROVIDER
+
+if TYPE_CHECKING:
+    from coze_core import AsyncCozeClient, Auth, CozeClient
+else:  # the HTTP library and the client are imported when a bot is called first
+    Auth = Any
 
 # What LangChain asks a model about itself. Tool calls are native where the bot has the tool and
 # made in text elsewhere; a schema is put into words and the answer checked.
@@ -58,7 +60,8 @@ _FORMER: Final = {
 class ChatCozeSettings(BaseChatModel):
     """The fields of `ChatCoze` and what follows from them; see there."""
 
-    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True)
+    # Nobody makes one of these, so its validators are never built; those of `ChatCoze` are.
+    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, defer_build=True)
 
     bot_id: str = Field(
         default_factory=from_env("COZE_BOT_ID", default=""),
@@ -103,10 +106,10 @@ class ChatCozeSettings(BaseChatModel):
     default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     auth: Auth | None = Field(default=None, exclude=True, repr=False)
-    http_client: httpx.Client | None = Field(default=None, exclude=True, repr=False)
-    http_async_client: httpx.AsyncClient | None = Field(default=None, exclude=True, repr=False)
-    transport: httpx.BaseTransport | None = Field(default=None, exclude=True, repr=False)
-    async_transport: httpx.AsyncBaseTransport | None = Field(default=None, exclude=True, repr=False)
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    transport: Any = Field(default=None, exclude=True, repr=False)
+    async_transport: Any = Field(default=None, exclude=True, repr=False)
 
     _clients: dict[str, tuple[object, Any]] = PrivateAttr(default_factory=dict)
 
@@ -142,11 +145,9 @@ class ChatCozeSettings(BaseChatModel):
 
     @model_validator(mode="after")
     def _check_options(self) -> Self:
-        Ask(
-            PlanOptions(bot_id=self.bot_id, history=self.history, system=self.system),
-            user_id="-",
-            chat={"auto_save_history": self.auto_save_history},
-        )
+        from langchain_coze._options import check_settings
+
+        check_settings(self)
         return self
 
     @model_validator(mode="after")
@@ -247,12 +248,16 @@ class ChatCozeSettings(BaseChatModel):
     @property
     def client(self) -> CozeClient:
         """The blocking client behind this model; made at its first use."""
+        from coze_core import CozeClient
+
         found: CozeClient = self._client("sync", self.http_client, self.transport, CozeClient)
         return found
 
     @property
     def async_client(self) -> AsyncCozeClient:
         """The awaiting client behind this model; made at its first use."""
+        from coze_core import AsyncCozeClient
+
         found: AsyncCozeClient = self._client(
             "async", self.http_async_client, self.async_transport, AsyncCozeClient
         )
@@ -303,6 +308,19 @@ class ChatCozeSettings(BaseChatModel):
         private = dict(state.get("__pydantic_private__") or {})
         private["_clients"] = {}
         return {**state, "__pydantic_private__": private}
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return which name may have been meant, as the end of a sentence.
+
+    Args:
+        name: The name that does not exist.
+        known: Those that do.
+    """
+    import difflib
+
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _renamed(values: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from coze_core import AsyncCozeClient, CozeClient, Message
 from coze_core.dialog import Entry, Media, stored_entries
-from langchain_coze._chunks import PROVIDER
+from langchain_coze._names import PROVIDER
 
 
 def load_messages(

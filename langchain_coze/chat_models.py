@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -12,25 +12,10 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
-from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import ConfigDict
 
-from coze_core import CozeError, anonymous_user_id
-from coze_core.dialog import Ask, PlanOptions, converse, converse_async
 from langchain_coze import _blocks
-from langchain_coze._chunks import chunks_of, last_chunk, result_of
-from langchain_coze._errors import translate
-from langchain_coze._messages import entries_of
-from langchain_coze._options import (
-    CHAT,
-    PER_CALL,
-    per_call,
-    response_format_of,
-    tool_choice_of,
-    tool_specs,
-)
 from langchain_coze._settings import ChatCozeSettings
-from langchain_coze._stored import aload_messages, load_messages
-from langchain_coze._structured import structured
 
 _blocks.register()
 
@@ -132,6 +117,8 @@ class ChatCoze(ChatCozeSettings):
         ValueError: No bot, no token (at the first call), or an option that does not exist.
     """
 
+    model_config = ConfigDict(defer_build=False)
+
     # -- the four ways to ask
 
     def _generate(
@@ -141,11 +128,15 @@ class ChatCoze(ChatCozeSettings):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - core fires tokens
         **kwargs: Any,
     ) -> ChatResult:
-        ask = self._ask(stop, kwargs, streamed=False)
+        from langchain_coze import _engine as engine
+
+        ask = engine.ask_of(self, stop, kwargs, streamed=False)
         try:
-            return result_of(converse(self.client, entries_of(messages), ask).until_done())
-        except CozeError as error:
-            raise translate(error, data=ask.response_format is not None) from error
+            return engine.result_of(
+                engine.converse(self.client, engine.entries_of(messages), ask).until_done()
+            )
+        except engine.CozeError as error:
+            raise engine.translate(error, data=ask.response_format is not None) from error
 
     async def _agenerate(
         self,
@@ -154,12 +145,14 @@ class ChatCoze(ChatCozeSettings):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - as above
         **kwargs: Any,
     ) -> ChatResult:
-        ask = self._ask(stop, kwargs, streamed=False)
-        dialogue = converse_async(self.async_client, entries_of(messages), ask)
+        from langchain_coze import _engine as engine
+
+        ask = engine.ask_of(self, stop, kwargs, streamed=False)
+        dialogue = engine.converse_async(self.async_client, engine.entries_of(messages), ask)
         try:
-            return result_of(await dialogue.until_done())
-        except CozeError as error:
-            raise translate(error, data=ask.response_format is not None) from error
+            return engine.result_of(await dialogue.until_done())
+        except engine.CozeError as error:
+            raise engine.translate(error, data=ask.response_format is not None) from error
 
     def _stream(
         self,
@@ -168,18 +161,20 @@ class ChatCoze(ChatCozeSettings):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        ask = self._ask(stop, kwargs, streamed=True)
-        dialogue = converse(self.client, entries_of(messages), ask)
+        from langchain_coze import _engine as engine
+
+        ask = engine.ask_of(self, stop, kwargs, streamed=True)
+        dialogue = engine.converse(self.client, engine.entries_of(messages), ask)
         try:
             with contextlib.closing(iter(dialogue)) as coming:
                 for pieces in coming:
-                    for chunk in chunks_of(pieces):
+                    for chunk in engine.chunks_of(pieces):
                         if run_manager is not None:
                             run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                         yield chunk
-        except CozeError as error:
-            raise translate(error, data=ask.response_format is not None) from error
-        chunk = last_chunk(dialogue.result)
+        except engine.CozeError as error:
+            raise engine.translate(error, data=ask.response_format is not None) from error
+        chunk = engine.last_chunk(dialogue.result)
         if run_manager is not None:
             run_manager.on_llm_new_token(chunk.text, chunk=chunk)
         yield chunk
@@ -191,44 +186,23 @@ class ChatCoze(ChatCozeSettings):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        ask = self._ask(stop, kwargs, streamed=True)
-        dialogue = converse_async(self.async_client, entries_of(messages), ask)
+        from langchain_coze import _engine as engine
+
+        ask = engine.ask_of(self, stop, kwargs, streamed=True)
+        dialogue = engine.converse_async(self.async_client, engine.entries_of(messages), ask)
         try:
             async with contextlib.aclosing(aiter(dialogue)) as coming:
                 async for pieces in coming:
-                    for chunk in chunks_of(pieces):
+                    for chunk in engine.chunks_of(pieces):
                         if run_manager is not None:
                             await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                         yield chunk
-        except CozeError as error:
-            raise translate(error, data=ask.response_format is not None) from error
-        chunk = last_chunk(dialogue.result)
+        except engine.CozeError as error:
+            raise engine.translate(error, data=ask.response_format is not None) from error
+        chunk = engine.last_chunk(dialogue.result)
         if run_manager is not None:
             await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
         yield chunk
-
-    def _ask(self, stop: list[str] | None, kwargs: Mapping[str, Any], *, streamed: bool) -> Ask:
-        """Say what is wanted, by fields and per-call arguments, the latter winning."""
-        options = {name: getattr(self, name) for name in PER_CALL} | per_call(kwargs)
-        tools = tool_specs(options.get("tools"))
-        return Ask(
-            plan=PlanOptions(
-                bot_id=options["bot_id"],
-                history=options["history"],
-                system=options["system"],
-                conversation_id=options["conversation_id"],
-            ),
-            user_id=options["user_id"] or anonymous_user_id(),
-            tools=tools,
-            tool_calling=options["tool_calling"],
-            tool_choice=tool_choice_of(options.get("tool_choice"), tools),
-            response_format=response_format_of(options.get("response_format")),
-            stops=tuple((stop if stop is not None else self.stop) or ()),
-            on_stale_chat=options["on_stale_chat"],
-            portable_ids=options["self_contained_tool_ids"],
-            streamed=streamed,
-            chat={name: options[name] for name in CHAT},
-        )
 
     # -- tools and data
 
@@ -258,14 +232,10 @@ class ChatCoze(ChatCozeSettings):
         Example:
             >>> model.bind_tools([get_weather], tool_choice="any")  # doctest: +SKIP
         """
+        from langchain_coze import _engine as engine
+
         del strict
-        formatted = [convert_to_openai_tool(tool) for tool in tools]
-        specs = tool_specs(formatted)
-        choice = tool_choice_of(tool_choice, specs)
-        if specs or choice not in {None, "any", "none"}:
-            Ask(PlanOptions(bot_id=self.bot_id), user_id="-", tools=specs, tool_choice=choice)
-        chosen = {} if choice is None or not specs else {"tool_choice": choice}
-        return self.bind(tools=formatted, **chosen, **kwargs)
+        return self.bind(**engine.bound_tools(self.bot_id, tools, tool_choice), **kwargs)
 
     def with_structured_output(
         self,
@@ -297,7 +267,11 @@ class ChatCoze(ChatCozeSettings):
         """
         if kwargs:
             raise ValueError(f"with_structured_output has no arguments {sorted(kwargs)}")
-        return structured(self, schema, include_raw=include_raw, method=method, strict=strict)
+        from langchain_coze import _engine as engine
+
+        return engine.structured(
+            self, schema, include_raw=include_raw, method=method, strict=strict
+        )
 
     # -- conversations that Coze keeps
 
@@ -314,10 +288,12 @@ class ChatCoze(ChatCozeSettings):
         Example:
             >>> model.load_messages("7381473525342978089", limit=20)  # doctest: +SKIP
         """
+        from langchain_coze import _engine as engine
+
         try:
-            return load_messages(self.client, conversation_id, self.bot_id, limit)
-        except CozeError as error:
-            raise translate(error) from error
+            return engine.load_messages(self.client, conversation_id, self.bot_id, limit)
+        except engine.CozeError as error:
+            raise engine.translate(error) from error
 
     async def aload_messages(
         self, conversation_id: str, *, limit: int | None = None
@@ -334,7 +310,11 @@ class ChatCoze(ChatCozeSettings):
         Example:
             >>> await model.aload_messages("7381473525342978089", limit=20)  # doctest: +SKIP
         """
+        from langchain_coze import _engine as engine
+
         try:
-            return await aload_messages(self.async_client, conversation_id, self.bot_id, limit)
-        except CozeError as error:
-            raise translate(error) from error
+            return await engine.aload_messages(
+                self.async_client, conversation_id, self.bot_id, limit
+            )
+        except engine.CozeError as error:
+            raise engine.translate(error) from error

@@ -12,8 +12,6 @@ from typing import Any, TypedDict
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from coze_core.dialog import Marker
-
 
 class Question(TypedDict):
     """What a bot wants to know of the user.
@@ -37,6 +35,8 @@ def questions_of(message: BaseMessage) -> list[Question]:
         >>> questions_of(AIMessage("hello"))
         []
     """
+    from coze_core.dialog import Marker
+
     if not isinstance(message, AIMessage):
         return []
     marker = Marker.read(message.response_metadata.get("coze"))

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 # From the bottom up: a module may import only what stands above it in this list.
 ORDER = [
     "_version",
+    "_timeouts",
     "_errors",
     "_codes",
     "_sse",
@@ -170,6 +171,26 @@ def test_importing_the_core_imports_no_framework():
     loaded = set(done.stdout.split())
     assert not loaded & {"langchain_core", "llama_index", "starlette", "h11", "trio"} - {"h11"}
     assert "coze_core" in loaded
+
+
+def test_importing_an_adapter_imports_no_client():
+    import subprocess
+
+    code = "import sys, langchain_coze; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "langchain_coze.chat_models" in loaded
+    assert not loaded & {"httpx", "coze_core._client", "coze_core.dialog", "coze_core._models"}
+
+
+def test_every_public_name_of_the_core_is_there_and_no_other():
+    import coze_core
+
+    assert all(hasattr(coze_core, name) for name in coze_core.__all__)
+    assert set(coze_core.__all__) == {*coze_core._HOMES, "__version__"}
+    assert set(coze_core.__all__) <= set(dir(coze_core))
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = coze_core.Nothing
 
 
 def test_files_stay_small():

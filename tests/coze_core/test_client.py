@@ -2,6 +2,7 @@
 
 import inspect
 
+import httpx
 import pytest
 
 from coze_core import (
@@ -269,3 +270,10 @@ def _at(client, path):
     for name in path.split("."):
         client = getattr(client, name)
     return client
+
+
+def test_an_http_client_of_the_other_kind_is_refused():
+    with pytest.raises(TypeError, match=r"http_client must be an httpx\.Client, not AsyncClient"):
+        CozeClient("pat_x", http_client=httpx.AsyncClient())
+    with pytest.raises(TypeError, match=r"transport must be an httpx\.AsyncBaseTransport"):
+        AsyncCozeClient("pat_x", transport=httpx.MockTransport)
