@@ -52,9 +52,9 @@ def entries_of(messages: Sequence[BaseMessage]) -> list[Entry]:
 def _entry(message: BaseMessage) -> Entry:
     if isinstance(message, AIMessage):
         return _answer(message)
-    if isinstance(message, SystemMessage):
-        return Entry("system", _words(message)[0])
     text, media = _words(message)
+    if isinstance(message, SystemMessage):
+        return _instructions(text, media)
     if isinstance(message, HumanMessage):
         return Entry("user", text, media=media)
     if isinstance(message, ToolMessage):
@@ -62,11 +62,20 @@ def _entry(message: BaseMessage) -> Entry:
         return Entry("tool", text, tool_call_id=message.tool_call_id, failed=failed, media=media)
     if isinstance(message, ChatMessage):
         role = message.role.lower()
-        if role == "system":
-            return Entry("system", text)
+        if role in {"system", "developer"}:
+            return _instructions(text, media)
         if role in _ROLES:
             return Entry("user" if _ROLES[role] == "user" else "assistant", text, media=media)
     raise ValueError(f"a message of type {type(message).__name__} cannot be sent to Coze")
+
+
+def _instructions(text: str, media: tuple[Media, ...]) -> Entry:
+    if media:
+        raise ValueError(
+            f"a system message cannot hold an image or a file ({media[0].kind}): "
+            "Coze takes instructions as text; put it into a human message"
+        )
+    return Entry("system", text)
 
 
 def _answer(message: AIMessage) -> Entry:

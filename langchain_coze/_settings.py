@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
@@ -55,6 +56,9 @@ _FORMER: Final = {
     "request_timeout": "timeout",
     "user": "user_id",
 }
+
+
+_SECRET: Final = frozenset({"api_key", "token", "auth", "default_headers", "coze_api_key"})
 
 
 class ChatCozeSettings(BaseChatModel):
@@ -111,7 +115,7 @@ class ChatCozeSettings(BaseChatModel):
     transport: Any = Field(default=None, exclude=True, repr=False)
     async_transport: Any = Field(default=None, exclude=True, repr=False)
 
-    _clients: dict[str, tuple[object, Any]] = PrivateAttr(default_factory=dict)
+    _clients: dict[str, tuple[tuple[object, ...], Any]] = PrivateAttr(default_factory=dict)
 
     # -- construction
 
@@ -202,6 +206,20 @@ class ChatCozeSettings(BaseChatModel):
             params["ls_stop"] = stops
         return params
 
+    def _get_invocation_params(
+        self, stop: list[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        # Arguments of a call appear in traces; some people put a key there, where it has no effect.
+        shown = {name: "***" if name in _SECRET else value for name, value in kwargs.items()}
+        params: dict[str, Any] = super()._get_invocation_params(stop=stop, **shown)
+        return params
+
+    @property
+    def lc_attributes(self) -> dict[str, Any]:
+        """Fields that are serialized in another form than they have."""
+        timeout = self.timeout
+        return {"timeout": dataclasses.asdict(timeout)} if isinstance(timeout, Timeouts) else {}
+
     @property
     def lc_secrets(self) -> dict[str, str]:
         """The variable that holds each secret field."""
@@ -270,10 +288,8 @@ class ChatCozeSettings(BaseChatModel):
         base_url = None if self.region else self.base_url
         timeout = self.timeout
         headers = tuple(sorted((self.default_headers or {}).items()))
-        settings = (
-            *(secret, id(self.auth), base_url, self.region, timeout, self.max_retries),
-            *(headers, self.proxy, id(http_client), id(transport)),
-        )
+        account = (secret, id(self.auth), base_url, self.region, headers)
+        settings = (account, timeout, self.max_retries, self.proxy, id(http_client), id(transport))
         # Made anew when a setting has changed, as after `model_copy(update=...)`.
         known = self._clients.get(kind)
         if known is not None and known[0] == settings:
@@ -290,6 +306,9 @@ class ChatCozeSettings(BaseChatModel):
             http_client=http_client,
             transport=transport,
         )
+        for others, other in self._clients.values():
+            if others[0] == account:  # uploads and facts found out serve both clients
+                client.memo = other.memo
         self._clients = {**self._clients, kind: (settings, client)}
         return client
 

@@ -144,7 +144,7 @@ class _Dialogue:
         ask = self._ask
         wording = self._wording()
         planned = plan(self._entries, ask.plan, wording)
-        if planned.newest_chat is not None and (yield from self._has_moved_on(planned)):
+        if planned.known_chats and (yield from self._has_moved_on(planned)):
             planned = plan(self._entries, ask.plan, wording, afresh=True)
         if planned.abandoned is not None:
             left = planned.abandoned
@@ -182,7 +182,8 @@ class _Dialogue:
             newest = yield from do(flow)
         except CozeError:
             return False  # a token may lack the permission to list; the chat itself tells the rest
-        return newest is not None and newest.chat_id not in {"", planned.newest_chat}
+        # An older chat that we know means no more than that the list is not up to date.
+        return newest is not None and newest.chat_id not in {"", *planned.known_chats}
 
     def _wording(self) -> Wording:
         ask = self._ask

@@ -75,8 +75,8 @@ class NewChat:
         conversation_id: The conversation to go on with, or None for a new one.
         custom_variables: Variables that the system text goes into.
         dropped: How many messages of the history were too old to be sent.
-        newest_chat: The chat that must be the conversation's newest one if it has not gone
-            another way since; None if that does not matter.
+        known_chats: The chats of the conversation that the history knows: if its newest one is
+            another, it has gone another way since. Empty if that does not matter.
         said: Fingerprint of the instructions that the conversation has been given.
         abandoned: A chat that still waits for tool outputs which will not come.
     """
@@ -85,7 +85,7 @@ class NewChat:
     conversation_id: str | None = None
     custom_variables: dict[str, str] = field(default_factory=dict)
     dropped: int = 0
-    newest_chat: str | None = None
+    known_chats: frozenset[str] = frozenset()
     said: str = ""
     abandoned: Marker | None = None
 
@@ -151,7 +151,7 @@ def plan(
     _check_media(sent)
     abandoned = _abandoned(spoken, options)
     return NewChat(
-        sent, place.conversation_id, variables, dropped, place.newest_chat, said, abandoned
+        sent, place.conversation_id, variables, dropped, place.known_chats, said, abandoned
     )
 
 
@@ -162,7 +162,7 @@ class _Place:
     conversation_id: str | None = None
     position: int = 0  # of the first entry that the conversation does not know
     said: str = ""
-    newest_chat: str | None = None
+    known_chats: frozenset[str] = frozenset()
 
     @classmethod
     def find(cls, entries: Sequence[Entry], options: PlanOptions, *, afresh: bool) -> _Place:
@@ -175,10 +175,15 @@ class _Place:
                 return cls(named, position + 1, marker.said if marker else "")
             if marker is None or afresh:
                 continue
-            known = cls(marker.conversation_id, position + 1, marker.said, marker.chat_id)
+            chats = frozenset(
+                other.chat_id
+                for place in answers[: answers.index(position) + 1]
+                if (other := own_marker(entries[place], options))
+            )
+            known = cls(marker.conversation_id, position + 1, marker.said, chats)
             if position == answers[-1] and marker.interrupted and not marker.pending:
                 # The run paused to ask. It goes on where it is, and nothing of it is listed yet.
-                return replace(known, newest_chat=None)
+                return replace(known, known_chats=frozenset())
             if options.history == "client":
                 return cls()
             # Edited, regenerated or trimmed histories are not what the conversation holds, nor

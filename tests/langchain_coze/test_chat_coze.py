@@ -467,8 +467,16 @@ def test_no_secret_shows(make):
         assert SECRET not in text
 
 
-def test_a_model_is_serialized_and_loaded(emulator, make, monkeypatch):
-    model = make(history="server", stop=["END"])
+def test_a_key_given_with_a_call_has_no_effect_and_is_not_traced(make):
+    recorder = Recorder()
+    with pytest.warns(UserWarning, match="no per-call argument 'api_key'"):
+        make().invoke("hi", api_key=SECRET, config={"callbacks": [recorder]})
+    assert SECRET not in str(recorder.params)
+
+
+@pytest.mark.parametrize("timeout", [None, 7, coze_core.Timeouts(read=5, idle=9)])
+def test_a_model_is_serialized_and_loaded(emulator, make, monkeypatch, timeout):
+    model = make(history="server", stop=["END"], timeout=timeout)
     monkeypatch.setenv("COZE_API_TOKEN", emulator.token)
     twin = loads(
         dumps(model),
@@ -514,6 +522,8 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(model):
         model.invoke("hi", tools=[{"type": "web_search"}])
     with pytest.raises(ValueError, match="'hologram'"):
         model.invoke([HumanMessage([{"type": "hologram"}])])
+    with pytest.raises(ValueError, match="system message cannot hold"):
+        model.invoke([SystemMessage([{"type": "image", "url": "https://example.com/a.png"}])])
     with pytest.raises(ValueError, match="empty"):
         model.invoke("")
     with pytest.raises(ValueError, match="the last message must be"):

@@ -1,6 +1,7 @@
 """Who remembers: the messages given, or Coze; and what happens when the two part."""
 
 import asyncio
+import json
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
@@ -89,6 +90,16 @@ def test_a_token_that_may_not_list_messages_does_not_stop_the_dialogue(emulator,
     history = talk(model, "one")
     emulator.faults.add(Fault(code=4101, status=403), path="/v1/conversation/message/list")
     answer = model.invoke([*history, HumanMessage("two")])
+    assert conversation_of(answer) == conversation_of(history[1])
+
+
+def test_a_list_that_lags_behind_is_no_other_branch(emulator, model):
+    history = talk(model, "one", "two")
+    chat = history[1].response_metadata["chat_id"]
+    old = {"id": "1", "chat_id": chat, "role": "user", "content": "one", "content_type": "text"}
+    body = json.dumps({"code": 0, "msg": "", "data": [old], "has_more": False})
+    emulator.faults.add(Fault(status=200, body=body), path="/v1/conversation/message/list")
+    answer = model.invoke([*history, HumanMessage("three")])
     assert conversation_of(answer) == conversation_of(history[1])
 
 

@@ -124,8 +124,8 @@ def test_calls_at_once_share_an_upload(emulator, make):
 
     asyncio.run(main())
     assert len(uploads(emulator)) == 1
-    model.batch([[message]] * 20)  # the blocking client has an account, and so a memory, of its own
-    assert len(uploads(emulator)) == 2
+    model.batch([[message]] * 20)
+    assert len(uploads(emulator)) == 1
 
 
 def test_several_contents_are_uploaded_each(emulator, make):
