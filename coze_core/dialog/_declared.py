@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final, cast
 
+from coze_core._bot_models import Bot
 from coze_core._endpoints import bots
-from coze_core._errors import CozeError
+from coze_core._errors import APIStatusError, CozeError
 from coze_core._flow import Flow, exclusive
 from coze_core._memo import Memo, Slot
 
@@ -30,12 +31,24 @@ def declared_tools(bot_id: str, *, draft: bool, memo: Memo) -> Flow[frozenset[st
 def _ask(slot: Slot, bot_id: str, *, draft: bool, memo: Memo) -> Flow[None]:
     if memo.fresh(slot):
         return
-    try:
-        bot = yield from bots.retrieve(bot_id=bot_id, is_published=False if draft else None)
-    except CozeError:
+    bot = yield from _bot(bot_id, draft=draft)
+    if bot is None:
         # A token may lack the permission to look at bots. Described in words, a tool can be called
         # on any bot, and a native call is honoured all the same.
         memo.keep(slot, frozenset[str](), _SECONDS_UNKNOWN)
         return
     names = {tool.name for plugin in bot.plugin_info_list for tool in plugin.api_info_list}
     memo.keep(slot, frozenset(names), _SECONDS)
+
+
+def _bot(bot_id: str, *, draft: bool) -> Flow[Bot | None]:
+    """Return the bot as far as this server tells; Studio has the older endpoint only (10.1)."""
+    try:
+        return (yield from bots.retrieve(bot_id=bot_id, is_published=False if draft else None))
+    except CozeError as error:
+        if draft or not isinstance(error, APIStatusError):
+            return None
+    try:
+        return (yield from bots.retrieve_published(bot_id=bot_id))
+    except CozeError:
+        return None

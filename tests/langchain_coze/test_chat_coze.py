@@ -30,31 +30,6 @@ from langchain_coze import ChatCoze
 SECRET = "pat_verysecret0123456789"
 
 
-@pytest.fixture
-def make(emulator):
-    made = []
-
-    def model(bot="assistant", **others):
-        options = {
-            "bot_id": emulator.bot_id(bot),
-            "api_key": emulator.token,
-            "base_url": emulator.base_url,
-            "user_id": "u1",
-            **others,
-        }
-        made.append(ChatCoze(**options))
-        return made[-1]
-
-    yield model
-    for one in made:
-        one.close()
-
-
-@pytest.fixture
-def model(make):
-    return make()
-
-
 def add(emulator, run, name="special"):
     return emulator.add_bot(Bot(name, run)).name
 

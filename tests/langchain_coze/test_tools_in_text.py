@@ -7,7 +7,8 @@ from langchain_core.messages import HumanMessage, ToolMessage
 from standard_bot import question_of
 
 import coze_core
-from coze_core.emulator import Delta, Fault, ToolCall
+from coze_core.emulator import Bot, Delta, Fault, ToolCall
+from langchain_coze import ChatCoze
 
 
 def weather(city: str) -> str:
@@ -166,9 +167,20 @@ def test_which_tools_the_bot_has_is_asked_once(emulator, make):
 
 
 def test_who_may_not_look_at_bots_can_still_call_tools(ask, emulator, make):
-    emulator.faults.add(Fault(code=4101, status=403), path="/v1/bots/")
+    emulator.faults.add(Fault(code=4101, status=403), path="/v1/bot", times=2)
     model = make(says(written(city="Paris"))).bind_tools([weather])
     assert ask(model, "Weather?").tool_calls
+
+
+def test_studio_is_asked_in_its_own_way(studio):
+    async def bot(messages, context):
+        yield "hello"
+
+    studio.add_bot(Bot("own", bot, tools=("weather",)))
+    model = ChatCoze(bot_id=studio.bot_id("own"), api_key=studio.token, base_url=studio.base_url)
+    model.bind_tools([weather]).invoke("hi")
+    assert sent(studio) == ["hi"]
+    model.close()
 
 
 @pytest.mark.parametrize(("policy", "told"), [("native", False), ("prompt", True)])
