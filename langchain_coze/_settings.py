@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from langchain_core.language_models import LangSmithParams
@@ -132,6 +132,8 @@ class ChatCozeSettings(BaseChatModel):
             elif field.alias:
                 known.add(field.alias)
         for name in values.keys() - known:
+            from coze_core.dialog import suggestion
+
             warnings.warn(
                 f"ChatCoze has no argument {name!r}, it is ignored{suggestion(name, known)}",
                 stacklevel=5,
@@ -327,19 +329,6 @@ class ChatCozeSettings(BaseChatModel):
         private = dict(state.get("__pydantic_private__") or {})
         private["_clients"] = {}
         return {**state, "__pydantic_private__": private}
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return which name may have been meant, as the end of a sentence.
-
-    Args:
-        name: The name that does not exist.
-        known: Those that do.
-    """
-    import difflib
-
-    near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _renamed(values: dict[str, Any]) -> dict[str, Any]:

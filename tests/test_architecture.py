@@ -61,6 +61,7 @@ ORDER = [
     "dialog._recorded",
     "dialog._outcome",
     "dialog._answer",
+    "dialog._options",
     "dialog._converse",
     "dialog",
 ]

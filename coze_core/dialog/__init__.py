@@ -4,8 +4,16 @@ from coze_core.dialog._answer import Ask
 from coze_core.dialog._converse import AsyncDialogue, Dialogue, converse, converse_async
 from coze_core.dialog._format import JsonFilter, ResponseFormat
 from coze_core.dialog._history import CallEntry, Entry, Media, digest
-from coze_core.dialog._marker import Marker, Pending
+from coze_core.dialog._marker import Marker, Pending, portable_id
 from coze_core.dialog._media import medium, playable
+from coze_core.dialog._options import (
+    PER_CALL,
+    ask_of,
+    call_options,
+    suggestion,
+    tool_choice_of,
+    tool_specs,
+)
 from coze_core.dialog._parser import ToolCallParser, WrittenCall
 from coze_core.dialog._pieces import CallPiece, Piece, Result
 from coze_core.dialog._plan import MAX_MESSAGES, NewChat, PlanOptions, Wording, plan
@@ -17,6 +25,7 @@ from coze_core.dialog._tools import ToolSpec
 
 __all__ = [
     "MAX_MESSAGES",
+    "PER_CALL",
     "Ask",
     "AsyncDialogue",
     "CallEntry",
@@ -38,6 +47,8 @@ __all__ = [
     "ToolSpec",
     "Wording",
     "WrittenCall",
+    "ask_of",
+    "call_options",
     "converse",
     "converse_async",
     "digest",
@@ -45,6 +56,10 @@ __all__ = [
     "mismatch",
     "plan",
     "playable",
+    "portable_id",
     "resume",
     "stored_entries",
+    "suggestion",
+    "tool_choice_of",
+    "tool_specs",
 ]

@@ -20,7 +20,7 @@ from coze_core.dialog._format import ResponseFormat
 from coze_core.dialog._history import Entry
 from coze_core.dialog._listen import Listener
 from coze_core.dialog._outcome import Outcome, native_calls, question_text
-from coze_core.dialog._pieces import Result
+from coze_core.dialog._pieces import Piece, Result
 from coze_core.dialog._plan import NewChat, PlanOptions, Wording, plan
 from coze_core.dialog._recorded import recorded
 from coze_core.dialog._resume import Resume, output_of, resume
@@ -51,6 +51,8 @@ class Ask:
         stops: Where to cut the text.
         on_stale_chat: What to do with outputs for a chat that has gone another way: `replay` tells
             it all to a new chat, `raise` gives the server's error.
+        on_missing: What to do if a waiting chat has not all its results: `raise` says which are
+            missing, `fill` tells the bot that those calls were not executed.
         portable_ids: Whether ids of calls say where they belong, for programs that keep no marker.
         streamed: Whether pieces are shown as they come; else a useless answer may be replaced.
         chat: Further arguments of `client.chat.stream`.
@@ -67,6 +69,7 @@ class Ask:
     response_format: ResponseFormat | None = None
     stops: tuple[str, ...] = ()
     on_stale_chat: Literal["replay", "raise"] = "replay"
+    on_missing: Literal["raise", "fill"] = "raise"
     portable_ids: bool = False
     streamed: bool = True
     chat: Mapping[str, Any] = field(default_factory=dict)
@@ -102,7 +105,7 @@ def answer(entries: Sequence[Entry], ask: Ask, memo: Memo) -> Talk[Result]:
         ValueError: If there is nothing to ask, or results of tools are missing.
         CozeError: If the server refused, the chat failed or the stream was cut.
     """
-    waiting = resume(entries, ask.plan)
+    waiting = resume(entries, ask.plan, fill=ask.on_missing == "fill")
     if waiting is None:
         plan(entries, ask.plan)  # what is wrong is said before anything is sent
     tools = yield from _tools_in_text(ask, memo)
@@ -248,7 +251,7 @@ class _Dialogue:
         problem = self._problem(outcome)
         if problem is not None:
             outcome = yield from self._ask_again(problem, outcome, request_messages)
-        yield HandOut(outcome.left_over(native_calls(outcome, portable=self._ask.portable_ids)))
+        yield HandOut(outcome.left_over(self._native_calls(outcome)))
         asked = question_text(outcome.turn)
         if asked:
             yield HandOut(outcome.say(asked))
@@ -258,6 +261,10 @@ class _Dialogue:
             said=self._said,
             streamed=self._ask.streamed,
         )
+
+    def _native_calls(self, outcome: Outcome) -> list[Piece]:
+        bot_id = self._ask.plan.bot_id
+        return native_calls(outcome, bot_id=bot_id, portable=self._ask.portable_ids)
 
     def _problem(self, outcome: Outcome) -> str | None:
         """Return what to ask again for, or None if the answer will do."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -35,14 +35,15 @@ class Media:
         kind: What it is.
         url: A public address; Coze fetches it, we never do.
         file_id: An upload of the same account.
-        data: The content, to be uploaded: bytes, or base64 text that is decoded then.
+        data: The content, to be uploaded: bytes, base64 text that is decoded then, or a function
+            that reads it then, away from the event loop.
         name: A file name with a suffix, by which Coze knows the type.
     """
 
     kind: MediaKind
     url: str | None = None
     file_id: str | None = None
-    data: bytes | str | None = field(default=None, repr=False)
+    data: bytes | str | Callable[[], bytes] | None = field(default=None, repr=False)
     name: str = "file"
 
     def __post_init__(self) -> None:
@@ -107,4 +108,6 @@ def _canonical(arguments: str) -> str:
 def _media_key(item: Media) -> list[object]:
     # The ends and the length tell contents apart well enough, and cost nothing for a large file.
     data = item.data or ""
+    if callable(data):
+        return [item.kind, item.name]
     return [item.kind, item.url, item.file_id, len(data), str(data[:64]), str(data[-64:])]

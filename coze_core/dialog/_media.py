@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import wave
+from collections.abc import Callable
 from typing import Final
 
 from coze_core.dialog._history import Media, MediaKind
@@ -39,7 +40,7 @@ def medium(
     *,
     url: str | None = None,
     file_id: str | None = None,
-    data: bytes | str | None = None,
+    data: bytes | str | Callable[[], bytes] | None = None,
     media_type: str | None = None,
     name: str | None = None,
 ) -> Media:
@@ -49,7 +50,7 @@ def medium(
         kind: What it is.
         url: A public address, or a `data:` URL.
         file_id: An upload of the same account.
-        data: The content: bytes, or base64 text.
+        data: The content: bytes, base64 text, or a function that reads it when it is needed.
         media_type: Its media type, such as `image/png`.
         name: Its file name, if it has one.
 

@@ -154,11 +154,12 @@ def _finish_reason(turn: Turn, calls: Sequence[CallPiece], marker: Marker, *, st
 # -- calls of the chat itself
 
 
-def native_calls(outcome: Outcome, *, portable: bool) -> list[Piece]:
+def native_calls(outcome: Outcome, *, bot_id: str, portable: bool) -> list[Piece]:
     """Return the calls that the chat waits for, questions left out; note all of them as pending.
 
     Args:
         outcome: The answer.
+        bot_id: The bot that was asked.
         portable: Whether their ids are to say where they belong.
     """
     turn, listener = outcome.turn, outcome.listener
@@ -175,7 +176,7 @@ def native_calls(outcome: Outcome, *, portable: bool) -> list[Piece]:
                 id,
                 conversation_id=turn.conversation_id or "",
                 chat_id=turn.chat_id or "",
-                bot_id=turn.bot_id or "",
+                bot_id=bot_id,
             )
         question = _question(call) if call.is_question else None
         outcome.pends(Pending(id, call.name, call.id, question))

@@ -7,13 +7,16 @@ than a full set of answers to one chat is not sent there: it is replayed, or ref
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from coze_core.dialog._history import Entry, Media
 from coze_core.dialog._marker import Marker, marker_of_ids
 from coze_core.dialog._plan import PlanOptions, output_text, own_marker
 from coze_core.dialog._tools import written_result
+
+_NOT_RUN: Final = "this call was not executed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +45,16 @@ class Resume:
     outputs: tuple[Answered, ...]
 
 
-def resume(entries: Sequence[Entry], options: PlanOptions) -> Resume | None:
+def resume(entries: Sequence[Entry], options: PlanOptions, *, fill: bool = False) -> Resume | None:
     """Return what a history answers to a waiting chat; None if it is to be told as a new chat.
 
     Args:
         entries: The history.
         options: Whose answers are ours.
+        fill: Whether calls without a result are answered as not executed.
 
     Raises:
-        ValueError: If only some of the calls are answered.
+        ValueError: If only some of the calls are answered, and `fill` is off.
     """
     spoken = [entry for entry in entries if entry.role != "system"]
     end = len(spoken)
@@ -60,9 +64,10 @@ def resume(entries: Sequence[Entry], options: PlanOptions) -> Resume | None:
     while begin and spoken[begin - 1].role == "tool":
         begin -= 1
     users, results = spoken[end:], spoken[begin:end]
-    if not begin or not (users or results):
+    if not (users or results):
         return None
-    marker = _waiting(spoken[begin - 1], options)
+    asked = spoken[begin - 1] if begin else None
+    marker = _waiting(asked, results, options)
     if marker is None:
         return None
     # Told twice, the last one counts: that is what an edit of the history leaves behind.
@@ -77,23 +82,30 @@ def resume(entries: Sequence[Entry], options: PlanOptions) -> Resume | None:
     if missing:
         if users:
             return None  # the user goes on without the tools
+        if fill and given:
+            answers |= {call.id: Entry("tool", _NOT_RUN, failed=True) for call in missing}
+            missing = []
+    if missing:
         names = ", ".join(f"{call.name} ({call.id})" for call in missing)
         raise ValueError(
             f"the bot waits for {len(pending)} results and has only {len(answers)}: add a tool "
             f"message for {names} / 缺少以下工具调用的结果：{names}"
         )
     outputs = [Answered(call.wire_id, answers[call.id]) for call in marker.pending]
-    return Resume(marker, _with_others(outputs, spoken[begin - 1], given, marker))
+    names_of = {call.id: call.name for call in asked.tool_calls} if asked else {}
+    return Resume(marker, _with_others(outputs, names_of, given, marker, _told_last(entries)))
 
 
-def _waiting(entry: Entry, options: PlanOptions) -> Marker | None:
-    """Return the marker of an answer that waits for outputs."""
-    if entry.role != "assistant":
-        return None
-    marker = own_marker(entry, options)
-    if marker is None and not entry.marker and entry.tool_calls:
-        made = marker_of_ids([(call.id, call.name) for call in entry.tool_calls])
-        marker = own_marker(replace(entry, marker=made.dump()), options) if made else None
+def _waiting(entry: Entry | None, results: Sequence[Entry], options: PlanOptions) -> Marker | None:
+    """Return the marker of an answer that waits for outputs, or what the ids of calls tell."""
+    answer = entry if entry is not None and entry.role == "assistant" else None
+    marker = own_marker(answer, options) if answer is not None else None
+    if marker is None and (answer is None or not answer.marker):
+        # The answer lost its marker, or was itself lost with the older part of a history.
+        calls = [(call.id, call.name) for call in answer.tool_calls] if answer is not None else []
+        made = marker_of_ids(calls or [(result.tool_call_id, "") for result in results])
+        if made is not None:
+            marker = own_marker(Entry("assistant", "", made.dump()), options)
     if marker is None or marker.status != "requires_action" or not marker.pending:
         return None
     return marker
@@ -116,16 +128,30 @@ def _answer_questions(users: Sequence[Entry], marker: Marker, answers: dict[str,
     return True
 
 
+def _told_last(entries: Sequence[Entry]) -> list[str]:
+    """Return the system text at the very end, which is meant for what comes next."""
+    told: list[str] = []
+    for entry in reversed(entries):
+        if entry.role != "system":
+            break
+        told.insert(0, entry.text)
+    return [text for text in told if text]
+
+
 def _with_others(
-    outputs: list[Answered], asked: Entry, given: dict[str, Entry], marker: Marker
+    outputs: list[Answered],
+    names: Mapping[str, str],
+    given: Mapping[str, Entry],
+    marker: Marker,
+    told: Sequence[str],
 ) -> tuple[Answered, ...]:
-    """Add the results of calls made in text to the last output: the chat takes no other words."""
-    names = {call.id: call.name for call in asked.tool_calls}
+    """Add what else is to be said to the last output: the chat takes no other words."""
     others = [
         written_result(names.get(id) or "tool", output_text(given[id]))
         for id in marker.prompted
         if id in given
     ]
+    others += told
     if others:
         last = outputs[-1]
         text = "\n\n".join([output_text(last.entry), *others])

@@ -56,6 +56,8 @@ def _keyed(
 
 
 def _content(item: Media) -> bytes:
+    if callable(item.data):
+        return item.data()
     if isinstance(item.data, bytes):
         return item.data
     try:

@@ -491,7 +491,7 @@ def test_unknown_arguments_warn_with_the_nearest_name(model):
 
 
 def test_what_cannot_be_done_is_refused_in_a_sentence(model):
-    with pytest.raises(ValueError, match="batch"):
+    with pytest.raises(ValueError, match="one answer"):
         model.invoke("hi", n=2)
     with pytest.raises(ValueError, match="function with a name"):
         model.invoke("hi", tools=[{"type": "web_search"}])

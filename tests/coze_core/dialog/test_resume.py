@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coze_core.dialog import CallEntry, Entry, Marker, Pending, PlanOptions, resume
+from coze_core.dialog import (
+    CallEntry,
+    Entry,
+    Marker,
+    Pending,
+    PlanOptions,
+    portable_id,
+    resume,
+)
 
 OPTIONS = PlanOptions(bot_id="b")
 PENDING = (Pending("1", "f", "1"), Pending("2", "g", "2"), Pending("3", "h", "3"))
@@ -112,3 +120,35 @@ def test_results_of_calls_in_text_go_along_with_the_last_output():
     assert outputs(found) == [("1", 'N\n\n<tool_result name="told">\nT\n</tool_result>')]
     with pytest.raises(ValueError, match=r"f \(1\)"):
         resume([*asked(marker, calls), tool("t", "T")], OPTIONS)
+
+
+def test_missing_results_can_be_filled_in():
+    found = resume([*asked(), tool("2", "two")], OPTIONS, fill=True)
+    assert [item.entry.failed for item in found.outputs] == [True, False, True]
+    assert outputs(found)[1] == ("2", "two")
+    assert resume([*asked(), tool("1"), Entry("user", "never mind")], OPTIONS, fill=True) is None
+
+
+def test_ids_that_say_where_they_belong_are_enough():
+    ids = [portable_id(id, conversation_id="c", chat_id="h", bot_id="b") for id in ("1", "2")]
+    calls = tuple(CallEntry(id, "f", "{}") for id in ids)
+    results = [tool(id, f"out {n}") for n, id in enumerate(ids)]
+    whole = [Entry("user", "go"), Entry("assistant", "", None, calls), *results]
+    for history in (whole, results):
+        found = resume(history, OPTIONS)
+        assert (found.marker.conversation_id, found.marker.chat_id) == ("c", "h")
+        assert outputs(found) == [("1", "out 0"), ("2", "out 1")]
+    assert resume(whole, PlanOptions(bot_id="other")) is None
+    assert resume([*results, tool("3")], OPTIONS) is None
+
+
+@given(st.text("cz1.=-_aZ9", max_size=40))
+def test_no_id_makes_it_raise(id):
+    assert resume([tool("cz1." + id)], OPTIONS) is None
+
+
+def test_instructions_at_the_very_end_go_along_with_the_last_output():
+    found = resume([*asked(), *map(tool, "123"), Entry("system", "Answer now.")], OPTIONS)
+    assert outputs(found)[-1] == ("3", "out\n\nAnswer now.")
+    found = resume([Entry("system", "Be brief."), *asked(), *map(tool, "123")], OPTIONS)
+    assert outputs(found)[-1] == ("3", "out")
