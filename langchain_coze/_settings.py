@@ -286,32 +286,21 @@ class ChatCozeSettings(BaseChatModel):
     def _client(
         self, kind: str, http_client: object, transport: object, make: Callable[..., Any]
     ) -> Any:
-        secret = self.api_key.get_secret_value() if self.api_key else None
-        base_url = None if self.region else self.base_url
-        timeout = self.timeout
-        headers = tuple(sorted((self.default_headers or {}).items()))
-        account = (secret, id(self.auth), base_url, self.region, headers)
-        settings = (account, timeout, self.max_retries, self.proxy, id(http_client), id(transport))
-        # Made anew when a setting has changed, as after `model_copy(update=...)`.
-        known = self._clients.get(kind)
-        if known is not None and known[0] == settings:
-            return known[1]
-        client = make(
-            None if self.auth else secret,
+        from coze_core.dialog import ClientSettings, kept_client
+
+        settings = ClientSettings(
+            token=self.api_key.get_secret_value() if self.api_key else None,
             auth=self.auth,
-            base_url=base_url,
+            base_url=self.base_url,
             region=self.region,
-            timeout=timeout,
+            timeout=self.timeout,
             max_retries=self.max_retries,
             headers=self.default_headers,
             proxy=self.proxy,
             http_client=http_client,
             transport=transport,
         )
-        for others, other in self._clients.values():
-            if others[0] == account:  # uploads and facts found out serve both clients
-                client.memo = other.memo
-        self._clients = {**self._clients, kind: (settings, client)}
+        self._clients, client = kept_client(self._clients, kind, settings, make)
         return client
 
     def close(self) -> None:

@@ -1,1 +1,6 @@
-"""Not written yet: see the CHANGELOG for what this release holds."""
+"""Coze bots as LlamaIndex LLMs."""
+
+from coze_core import __version__
+from llamaindex_coze.base import Coze
+
+__all__ = ["Coze", "__version__"]

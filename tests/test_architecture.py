@@ -42,6 +42,7 @@ ORDER = [
     "_binding",
     "_resources",
     "_client",
+    "dialog._clients",
     "dialog._history",
     "dialog._stop",
     "dialog._schema",

@@ -1,9 +1,10 @@
 """What every framework adapter needs, framework-neutral: from a message history to an answer."""
 
 from coze_core.dialog._answer import Ask
+from coze_core.dialog._clients import ClientSettings, kept_client
 from coze_core.dialog._converse import AsyncDialogue, Dialogue, converse, converse_async
 from coze_core.dialog._format import JsonFilter, ResponseFormat
-from coze_core.dialog._history import CallEntry, Entry, Media, digest
+from coze_core.dialog._history import CallEntry, Entry, EntryRole, Media, MediaKind, digest
 from coze_core.dialog._marker import Marker, Pending, portable_id
 from coze_core.dialog._media import medium, playable
 from coze_core.dialog._options import (
@@ -30,11 +31,14 @@ __all__ = [
     "AsyncDialogue",
     "CallEntry",
     "CallPiece",
+    "ClientSettings",
     "Dialogue",
     "Entry",
+    "EntryRole",
     "JsonFilter",
     "Marker",
     "Media",
+    "MediaKind",
     "NewChat",
     "Pending",
     "Piece",
@@ -52,6 +56,7 @@ __all__ = [
     "converse",
     "converse_async",
     "digest",
+    "kept_client",
     "medium",
     "mismatch",
     "plan",

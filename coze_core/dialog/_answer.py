@@ -257,7 +257,7 @@ class _Dialogue:
             yield HandOut(outcome.say(asked))
         return outcome.result(
             self._entries,
-            bot_id=self._ask.plan.bot_id,
+            options=self._ask.plan,
             said=self._said,
             streamed=self._ask.streamed,
         )

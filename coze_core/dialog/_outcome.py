@@ -13,6 +13,7 @@ from coze_core.dialog._history import CallEntry, Entry, digest
 from coze_core.dialog._listen import Listener
 from coze_core.dialog._marker import Marker, Pending, portable_id
 from coze_core.dialog._pieces import CallPiece, Piece, Result
+from coze_core.dialog._plan import PlanOptions
 
 _GAP: Final = "\n\n"
 _LOG: Final = logging.getLogger("coze_core")
@@ -84,12 +85,14 @@ class Outcome:
         increment = Increment(text, "", event)
         return list(self.listener.add([increment]))
 
-    def result(self, entries: Sequence[Entry], *, bot_id: str, said: str, streamed: bool) -> Result:
+    def result(
+        self, entries: Sequence[Entry], *, options: PlanOptions, said: str, streamed: bool
+    ) -> Result:
         """Return the whole answer.
 
         Args:
             entries: The history that it answers.
-            bot_id: The bot that was asked.
+            options: How it was planned.
             said: Fingerprint of the instructions that the conversation has been given.
             streamed: Whether the pieces have been shown.
         """
@@ -99,19 +102,23 @@ class Outcome:
         good = tuple(CallEntry(c.id, c.name, c.arguments) for c in calls if c.error is None)
         native = {call.id for call in self._pending}
         before = self._before
-        spent = _counts(turn.usage) if turn.status == "requires_action" else (0, 0, 0)
+        # Frameworks count a message's state as tokens and show it to models: as little as it takes.
+        waits = turn.status == "requires_action"
+        serves = options.history == "server" or options.conversation_id is not None
+        answers = (*(before.answers if before else ()), *turn.message_ids)
+        answer = Entry("assistant", text, tool_calls=good)
         marker = Marker(
             turn.conversation_id or "",
             turn.chat_id or "",
-            bot_id,
+            options.bot_id,
             turn.status,
             tuple(self._pending),
             tuple(call.id for call in calls if call.id not in native),
             turn.interrupted and not self._pending,
-            digest([*entries, Entry("assistant", text, tool_calls=good)]),
-            said,
-            (*(before.answers if before else ()), *turn.message_ids),
-            spent,
+            digest([*entries, answer]) if serves else "",
+            said if serves else "",
+            answers if waits else (),
+            _counts(turn.usage) if waits else (0, 0, 0),
         )
         return Result(
             text,

@@ -1,0 +1,51 @@
+"""What a call needs, imported with the first one: that keeps the import of a model cheap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from coze_core import dialog
+from coze_core.dialog import (
+    PER_CALL,
+    Ask,
+    ResponseFormat,
+    call_options,
+    converse,
+    converse_async,
+)
+from llamaindex_coze._messages import entries_of
+from llamaindex_coze._responses import ResponseMaker, response_of
+
+if TYPE_CHECKING:
+    from llamaindex_coze._settings import CozeSettings
+
+__all__ = ["ResponseMaker", "ask_of", "converse", "converse_async", "entries_of", "response_of"]
+
+
+def ask_of(model: CozeSettings, kwargs: Mapping[str, Any], *, streamed: bool) -> Ask:
+    """Return what is wanted, by fields and per-call arguments, the latter winning.
+
+    Args:
+        model: The model.
+        kwargs: The call's arguments.
+        streamed: Whether pieces are shown as they come.
+
+    Raises:
+        ValueError: Arguments that cannot be.
+    """
+    given = dict(kwargs)
+    stop = given.pop("stop", None)
+    stops = model.stop if stop is None else [stop] if isinstance(stop, str) else stop
+    fields = {name: getattr(model, name) for name in PER_CALL}
+    options = fields | call_options("Coze", given)
+    wanted = options.get("response_format")
+    if isinstance(wanted, Mapping):
+        wanted = ResponseFormat.from_openai(wanted)
+    return dialog.ask_of(
+        options,
+        stops=stops or (),
+        streamed=streamed,
+        response_format=wanted,
+        on_missing="fill",  # agents stop with calls that were never run
+    )
