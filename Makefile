@@ -73,7 +73,11 @@ types: $(VENV)/.tested  ## Check types
 cover: $(VENV)/.tested $(COZEPY)/.installed  ## Run the tests and show what they do not reach
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
 
-bench: $(VENV)/.tested $(COZEPY)/.installed  ## Measure against the peers
+$(VENV)/.benched: $(VENV)/.tested
+	$(PIP) install --quiet --group bench --constraint constraints.txt
+	touch $@
+
+bench: $(VENV)/.benched $(COZEPY)/.installed  ## Measure against the peers
 	COZEPY_PYTHON=$(COZEPY)/bin/python $(BIN)/python -m benchmarks
 
 notebooks: $(VENV)/.tested  ## Run the notebooks and keep their outputs

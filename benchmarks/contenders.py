@@ -1,13 +1,13 @@
 """One contender, one measurement, in a fresh process: `python -m benchmarks.contenders NAME ...`.
 
 Prints one JSON object: CPU seconds (user and system) and wall seconds for the work, without the
-warming up. The contenders `cozepy...` run under the interpreter that has the official SDK.
+warming up. The contenders `cozepy...` run under the interpreter that has the official SDK; those in
+LangChain stand in `adapters.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import sys
 import time
@@ -120,154 +120,6 @@ def ours_invoke(_: int, url: str) -> Work:
     return work
 
 
-def chatcoze_invoke(_: int, url: str) -> Work:
-    from langchain_coze import ChatCoze
-
-    model = ChatCoze(bot_id="1", api_key="pat_x", base_url=url)  # type: ignore[arg-type]
-    return lambda: (model.invoke(QUESTION), None)[1]
-
-
-def chatcoze_stream(_: int, url: str) -> Work:
-    from langchain_coze import ChatCoze
-
-    return _streamed(ChatCoze(bot_id="1", api_key="pat_x", base_url=url))  # type: ignore[arg-type]
-
-
-def _langchain_model(make_chunks, amake_chunks=None):
-    """A model that does nothing but hand out chunks."""
-    from langchain_core.language_models.chat_models import BaseChatModel
-
-    class Floor(BaseChatModel):
-        @property
-        def _llm_type(self) -> str:
-            return "floor"
-
-        def _generate(self, *_, **__):
-            raise TypeError("this floor only streams")
-
-        def _stream(self, *_, **__):
-            yield from make_chunks()
-
-        async def _astream(self, *_, **__):
-            async for found in amake_chunks():
-                yield found
-
-    return Floor()
-
-
-def _streamed(model) -> Work:
-    def work() -> None:
-        for _ in model.stream(QUESTION):
-            pass
-
-    return work
-
-
-def _astreamed(model) -> Work:
-    loop = asyncio.new_event_loop()
-
-    async def one() -> None:
-        async for _ in model.astream(QUESTION):
-            pass
-
-    return lambda: loop.run_until_complete(one())
-
-
-def _chunk(text: str):
-    from langchain_core.messages import AIMessageChunk
-    from langchain_core.outputs import ChatGenerationChunk
-
-    return ChatGenerationChunk(message=AIMessageChunk(content=text))
-
-
-def langchain_floor(tokens: int) -> Work:
-    return _streamed(_langchain_model(lambda: (_chunk(" word") for _ in range(tokens))))
-
-
-def langchain_floor_async(tokens: int) -> Work:
-    async def chunks():
-        for _ in range(tokens):
-            yield _chunk(" word")
-
-    return _astreamed(_langchain_model(None, chunks))
-
-
-def _texts(buffer: bytes):
-    """The deltas of complete events, and what is left."""
-    *events, rest = buffer.split(b"\n\n")
-    found = []
-    for event in events:
-        name, _, data = event.partition(b"\ndata:")
-        if name == b"event:conversation.message.delta":
-            found.append(json.loads(data)["content"])
-    return found, rest
-
-
-def langchain_httpx(_: int, url: str) -> Work:
-    """What somebody writes in half an hour: httpx, split, json.loads."""
-    import httpx
-
-    client = httpx.Client(verify=False)
-
-    def chunks():
-        rest = b""
-        with client.stream("POST", url + "/v3/chat", json=body()) as response:
-            for block in response.iter_bytes():
-                texts, rest = _texts(rest + block)
-                for text in texts:
-                    yield _chunk(text)
-
-    return _streamed(_langchain_model(chunks))
-
-
-def langchain_httpx_async(_: int, url: str) -> Work:
-    import httpx
-
-    client = httpx.AsyncClient(verify=False)
-
-    async def chunks():
-        rest = b""
-        async with client.stream("POST", url + "/v3/chat", json=body()) as response:
-            async for block in response.aiter_bytes():
-                texts, rest = _texts(rest + block)
-                for text in texts:
-                    yield _chunk(text)
-
-    return _astreamed(_langchain_model(None, chunks))
-
-
-def chatcoze_astream(_: int, url: str) -> Work:
-    from langchain_coze import ChatCoze
-
-    return _astreamed(ChatCoze(bot_id="1", api_key="pat_x", base_url=url))  # type: ignore[arg-type]
-
-
-def _chatopenai(url: str):
-    from langchain_openai import ChatOpenAI
-
-    return ChatOpenAI(model="m", api_key="x", base_url=url, max_retries=0)  # type: ignore[arg-type]
-
-
-def chatopenai_stream(_: int, url: str) -> Work:
-    return _streamed(_chatopenai(url))
-
-
-def chatopenai_astream(_: int, url: str) -> Work:
-    return _astreamed(_chatopenai(url))
-
-
-def import_langchain_core(_: int) -> Work:
-    return lambda: (importlib.import_module("langchain_core.language_models.chat_models"), None)[1]
-
-
-def import_langchain_coze(_: int) -> Work:
-    return lambda: (importlib.import_module("langchain_coze"), None)[1]
-
-
-def import_langchain_openai(_: int) -> Work:
-    return lambda: (importlib.import_module("langchain_openai"), None)[1]
-
-
 def ours_many(_: int, url: str) -> Work:
     """1,000 streams at once on one event loop."""
     from coze_core import AsyncCozeClient, EnterMessage
@@ -285,7 +137,7 @@ def ours_many(_: int, url: str) -> Work:
 
 
 def _cozepy(url: str) -> object:
-    from cozepy import Coze, TokenAuth
+    from cozepy import Coze, TokenAuth  # type: ignore[import-not-found]
 
     return Coze(auth=TokenAuth("pat_x"), base_url=url)
 
@@ -362,7 +214,12 @@ def calibration() -> float:
 
 def main() -> None:
     name, tokens, repeat, warm, *rest = sys.argv[1:]
-    work: Work = globals()[name](int(tokens), *rest)
+    found = globals()
+    if name not in found:
+        from benchmarks import adapters  # where the official SDK is, LangChain is not
+
+        found = vars(adapters)
+    work: Work = found[name](int(tokens), *rest)
     for _ in range(int(warm)):
         work()
     scale = calibration()

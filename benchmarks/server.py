@@ -2,13 +2,14 @@
 
 `python -m benchmarks.server` prints its port. `/burst1`, `/burst20` or `/paced` in front of the
 API's own paths choose how the tokens of a stream are sent, and a number after it (`/paced-500`) how
-many.
+many. `/chat/completions` sends the same tokens as an OpenAI-style server does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from functools import cache
 
 CHAT = {"id": "7382159487131697202", "conversation_id": "7381473525342978089", "bot_id": "1"}
@@ -31,19 +32,28 @@ def delta(text: str) -> bytes:
 
 
 @cache
+def texts(tokens: int) -> list[str]:
+    return [f" word{n % 97}" for n in range(tokens)]
+
+
+@cache
 def parts(tokens: int) -> tuple[bytes, list[bytes], bytes]:
     """The beginning of a stream, its deltas, and its end."""
     begin = event("conversation.chat.created", {**CHAT, "status": "created"})
     begin += event("conversation.chat.in_progress", {**CHAT, "status": "in_progress"})
-    texts = [f" word{n % 97}" for n in range(tokens)]
     usage = {"token_count": tokens + 9, "output_count": tokens, "input_count": 9}
     end = event(
         "conversation.message.completed",
-        {**MESSAGE, "content": "".join(texts), "content_type": "text", "chat_id": CHAT["id"]},
+        {
+            **MESSAGE,
+            "content": "".join(texts(tokens)),
+            "content_type": "text",
+            "chat_id": CHAT["id"],
+        },
     )
     end += event("conversation.chat.completed", {**CHAT, "status": "completed", "usage": usage})
     end += b'event:done\ndata:"[DONE]"\n\n'
-    return begin, [delta(text) for text in texts], end
+    return begin, [delta(text) for text in texts(tokens)], end
 
 
 def chunk(data: bytes) -> bytes:
@@ -51,14 +61,7 @@ def chunk(data: bytes) -> bytes:
 
 
 @cache
-def burst(tokens: int, size: int) -> bytes:
-    begin, deltas, end = parts(tokens)
-    groups = [b"".join(deltas[i : i + size]) for i in range(0, tokens, size)]
-    return b"".join(chunk(group) for group in [begin, *groups, end]) + b"0\r\n\r\n"
-
-
-@cache
-def openai_burst(tokens: int, size: int) -> bytes:
+def openai_parts(tokens: int) -> tuple[bytes, list[bytes], bytes]:
     """The same tokens as an OpenAI-style server sends them."""
     frame = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
 
@@ -66,10 +69,18 @@ def openai_burst(tokens: int, size: int) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
         return b"data: " + json.dumps({**frame, "choices": [choice]}).encode() + b"\n\n"
 
-    lines = [line({"content": f" word{n % 97}"}) for n in range(tokens)]
-    groups = [b"".join(lines[i : i + size]) for i in range(0, tokens, size)]
     begin = line({"role": "assistant", "content": ""})
     end = line({}, "stop") + b"data: [DONE]\n\n"
+    return begin, [line({"content": text}) for text in texts(tokens)], end
+
+
+Parts = Callable[[int], tuple[bytes, list[bytes], bytes]]
+
+
+@cache
+def burst(make: Parts, tokens: int, size: int) -> bytes:
+    begin, deltas, end = make(tokens)
+    groups = [b"".join(deltas[i : i + size]) for i in range(0, tokens, size)]
     return b"".join(chunk(group) for group in [begin, *groups, end]) + b"0\r\n\r\n"
 
 
@@ -114,16 +125,15 @@ class Canned(asyncio.Protocol):
         kind, _, count = path.split("/")[1].partition("-")
         tokens = int(count or 10)
         loop = asyncio.get_running_loop()
-        if path.endswith("/chat/completions"):
-            self.transport.write(HEAD + openai_burst(tokens, int(kind.removeprefix("burst"))))
-        elif path.endswith("/v3/chat") and b'"stream":false' in body.replace(b" ", b""):
+        make = openai_parts if path.endswith("/chat/completions") else parts
+        if path.endswith("/v3/chat") and b'"stream":false' in body.replace(b" ", b""):
             self.created = loop.time()
             self.transport.write(whole({"code": 0, "data": {**CHAT, "status": "in_progress"}}))
-        elif path.endswith("/v3/chat") and path.startswith("/burst"):
+        elif path.endswith(("/v3/chat", "/chat/completions")) and path.startswith("/burst"):
             size = int(kind.removeprefix("burst"))
-            self.transport.write(HEAD + burst(tokens, size))
-        elif path.endswith("/v3/chat"):
-            task = loop.create_task(self.pace(tokens, 0.3 if "/slow" in path else 0.001))
+            self.transport.write(HEAD + burst(make, tokens, size))
+        elif path.endswith(("/v3/chat", "/chat/completions")):
+            task = loop.create_task(self.pace(make(tokens), 0.3 if "/slow" in path else 0.001))
             task.add_done_callback(lambda done: done.exception())
         elif path.endswith("/retrieve"):
             done = loop.time() - self.created > 0.3
@@ -133,8 +143,8 @@ class Canned(asyncio.Protocol):
             message = {**MESSAGE, "content": "x", "content_type": "text"}
             self.transport.write(whole({"code": 0, "data": [message]}))
 
-    async def pace(self, tokens: int, wait: float) -> None:
-        begin, deltas, end = parts(tokens)
+    async def pace(self, sent: tuple[bytes, list[bytes], bytes], wait: float) -> None:
+        begin, deltas, end = sent
         self.transport.write(HEAD + chunk(begin))
         for data in deltas if wait < 0.1 else [b"".join(deltas)]:
             await asyncio.sleep(wait)

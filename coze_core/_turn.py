@@ -128,6 +128,7 @@ class Turn:
         self._seen: set[str] = set()
         self._audio: list[bytes] = []
         self._shown = False  # whether any text has been handed out, so a separator is due
+        self._thought = False  # the same for reasoning
 
     # -- what came of it
 
@@ -209,7 +210,10 @@ class Turn:
             return Increment("", "", event)
         answer.frame = frame
         if reasoning:
+            first = not answer.reasoning
             answer.reasoning.append(reasoning)
+            if first:
+                reasoning = self._think(reasoning)
         if text:
             first = not answer.parts
             answer.parts.append(text)
@@ -234,6 +238,13 @@ class Turn:
             return ANSWER_SEPARATOR + text
         self._shown = True
         return text
+
+    def _think(self, reasoning: str) -> str:
+        """Put the separator before the reasoning if another answer's has been shown."""
+        if self._thought:
+            return ANSWER_SEPARATOR + reasoning
+        self._thought = True
+        return reasoning
 
     def _message(self, event: events.MessageCompleted) -> Increment:
         message = event.message
@@ -273,6 +284,8 @@ class Turn:
         reasoning = ""
         if message.reasoning_content and message.reasoning_content.startswith(shown_reasoning):
             reasoning = message.reasoning_content[len(shown_reasoning) :]
+            if reasoning and not shown_reasoning:
+                reasoning = self._think(reasoning)
             answer.reasoning = [message.reasoning_content]
         missing = answer.text[len(shown) :] if answer.text.startswith(shown) else ""
         return (self._show(missing) if first and missing else missing), reasoning

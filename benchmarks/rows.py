@@ -1,0 +1,108 @@
+"""The lines of the table: who is measured, at what, and what must hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: the first contender is the floor, the second is ours.
+
+    A contender `name@1000` does its work with 1,000 tokens, and as many times more often as the
+    row's `tokens` are more. `measure` is what the numbers are: `cpu` for a token, `growth` (the
+    same; all the others must hold, not only the second), `import`, `extra` or `wall`.
+    """
+
+    name: str
+    contenders: tuple[str, ...]
+    tokens: int
+    repeat: int
+    path: str | None
+    must: float | None
+    measure: str = "cpu"
+    warm: int = 2
+    quick: bool = True
+
+
+CLIENT = ("httpx_sync", "ours_sync", "cozepy_sync")
+ACLIENT = ("httpx_async", "ours_async", "cozepy_async")
+FLOORS = ("langchain_floor", "chatcoze_stream", "langchain_floor_ready", "langchain_httpx")
+AFLOORS = ("langchain_afloor", "chatcoze_astream", "langchain_afloor_ready", "langchain_ahttpx")
+PROTOTYPE = ("langchain_httpx", "chatcoze_stream", "langchain_floor")
+APROTOTYPE = ("langchain_ahttpx", "chatcoze_astream", "langchain_afloor")
+OPENAI, AOPENAI = "chatopenai_stream", "chatopenai_astream"
+IMPORTS = ("langchain_core.language_models.chat_models", "langchain_coze", "langchain_openai")
+
+
+def growing(name: str) -> tuple[str, ...]:
+    return tuple(f"{name}@{size}" for size in (1000, 10_000, 50_000))
+
+
+def adapter_rows() -> tuple[Row, ...]:
+    """What the LangChain adapter costs beside its floor, a prototype and ChatOpenAI."""
+    return (
+        Row("ChatCoze.stream, burst-20", (*FLOORS, OPENAI), 2000, 4, "burst20", 1.4),
+        Row("ChatCoze.astream, burst-20", (*AFLOORS, AOPENAI), 2000, 4, "burst20", 1.4),
+        Row("ChatCoze.stream, burst-1", (*PROTOTYPE, OPENAI), 2000, 4, "burst1", 1.25),
+        Row("ChatCoze.astream, burst-1", (*APROTOTYPE, AOPENAI), 2000, 4, "burst1", 1.25),
+        Row(
+            "ChatCoze.stream, paced",
+            ("langchain_httpx", "chatcoze_stream", OPENAI),
+            *(500, 2, "paced", 1.25),
+            quick=False,
+        ),
+        Row(
+            "ChatCoze.astream, paced",
+            ("langchain_ahttpx", "chatcoze_astream", AOPENAI),
+            *(500, 2, "paced", 1.25),
+            quick=False,
+        ),
+        Row(
+            "ChatCoze.stream, 50,000 tokens",
+            ("langchain_floor", "chatcoze_stream"),
+            *(50_000, 1, "burst20", 1.4),
+            warm=1,
+        ),
+        Row(
+            "growth of ChatCoze.invoke",
+            growing("chatcoze_invoke"),
+            *(50_000, 1, "burst20", 1.2, "growth"),
+        ),
+        Row(
+            "growth of ChatCoze.stream",
+            growing("chatcoze_stream"),
+            *(50_000, 1, "burst20", None, "growth"),
+            quick=False,
+        ),
+        Row(
+            "growth of the floor of stream",
+            growing("langchain_floor"),
+            *(50_000, 1, "burst20", None, "growth"),
+            quick=False,
+        ),
+        Row("import: ms of CPU", IMPORTS, 1, 1, None, 1.1, "import", 0),
+    )
+
+
+ROWS = (
+    Row("decode", ("decode_floor", "decode_ours"), 10_000, 10, None, 1.5),
+    Row("sync, burst-1", CLIENT, 2000, 8, "burst1", 1.6),
+    Row("sync, burst-20", CLIENT, 2000, 8, "burst20", 3.0),
+    Row("sync, paced", CLIENT, 500, 2, "paced", 1.4),
+    Row("async, paced", ACLIENT, 500, 2, "paced", 1.25),
+    Row("async, burst-20", ACLIENT, 2000, 8, "burst20", None),
+    Row("10-token request", CLIENT, 10, 100, "burst1", 1.2),
+    *adapter_rows(),
+    Row(
+        "answer after 300 ms: ms on top",
+        ("ours_invoke", "chatcoze_invoke", "cozepy_invoke"),
+        *(10, 3, "slow", 10.0, "extra", 1),
+    ),
+    Row(
+        "1,000 streams: wall s",
+        ("ours_many", "cozepy_many"),
+        *(50, 1, "paced", None, "wall", 0),
+        quick=False,
+    ),
+)

@@ -1,0 +1,83 @@
+"""One contender, run once in a process of its own, and the number it gives for its row."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+from benchmarks.rows import Row
+
+ROOT = Path(__file__).parents[1]
+COZEPY = os.environ.get("COZEPY_PYTHON") or str(ROOT / ".venv-cozepy" / "bin" / "python")
+
+# The packages that need not be there, by how the names of their contenders begin.
+PEERS = {
+    "cozepy": "cozepy",
+    "chatopenai": "langchain_openai",
+    "langchain_openai": "langchain_openai",
+}
+
+
+@cache
+def there(package: str) -> bool:
+    python = python_of(package)
+    if not Path(python).exists():
+        return False
+    found = subprocess.run([python, "-c", f"import {package}"], capture_output=True, check=False)
+    if found.returncode and b"ModuleNotFoundError" not in found.stderr:
+        raise RuntimeError(f"{package} is broken: {found.stderr[-800:]!r}")
+    return not found.returncode
+
+
+def python_of(contender: str) -> str:
+    return COZEPY if contender.startswith("cozepy") else sys.executable
+
+
+def missing_peer(contender: str) -> str | None:
+    """The package that this contender lacks."""
+    for start, package in PEERS.items():
+        if contender.startswith(start) and not there(package):
+            return package
+    return None
+
+
+def sizes(contender: str, row: Row) -> tuple[str, int, int]:
+    """The name of the work, its tokens, and how often it is repeated."""
+    name, _, size = contender.partition("@")
+    tokens = int(size or row.tokens)
+    return name, tokens, row.repeat * row.tokens // tokens
+
+
+def measured(contender: str, row: Row, port: int, bytecode: str) -> float:
+    """Run one contender once; for an import, with a place for bytecode that is the same for all."""
+    name, tokens, repeat = sizes(contender, row)
+    environment = dict(os.environ)
+    if row.measure == "import":
+        command = [sys.executable, "-m", "benchmarks.imports", name]
+        environment["PYTHONPYCACHEPREFIX"] = bytecode
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    else:
+        command = [python_of(name), "-m", "benchmarks.contenders", name]
+        command += [str(tokens), str(repeat), str(row.warm)]
+        if row.path is not None and "floor" not in name:
+            command.append(f"http://127.0.0.1:{port}/{row.path}-{tokens}")
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{contender} failed: {done.stderr[-800:]}")
+    found: dict[str, float] = json.loads(done.stdout)
+    return value(found, row, tokens * repeat)
+
+
+def value(found: dict[str, float], row: Row, tokens: int) -> float:
+    if row.measure == "wall":
+        return found["wall"]
+    if row.measure == "extra":
+        return 1000 * (found["wall"] / row.repeat - 0.3)
+    scaled = found["cpu"] / found["calibration"] * 0.02
+    return 1000 * scaled if row.measure == "import" else 1e6 * scaled / tokens
