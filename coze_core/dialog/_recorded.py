@@ -89,7 +89,7 @@ def recorded(
         ids = {"conversation_id": marker.conversation_id, "chat_id": marker.chat_id}
         messages = yield from do(chat.messages_of(**ids))
         if _same(messages, outputs, found, entries, marker):
-            return _since(found, messages, marker)
+            return _since(found, _new(messages, outputs, marker))
     if ask.on_stale_chat == "raise":
         raise error
     return None
@@ -137,7 +137,8 @@ def _same(
     )
     if not local:
         return True  # a server that does not keep them
-    known = {call.id for entry in entries for call in _pending_of(entry, marker)}
+    known = {call.wire_id for entry in entries for call in _pending_of(entry, marker)}
+    known |= {call.wire_id for call in marker.pending}
     waits = len([call for call in found.tool_calls if not call.is_question])
     return local <= len(known) + waits
 
@@ -147,13 +148,31 @@ def _pending_of(entry: Entry, marker: Marker) -> Sequence[Pending]:
     return other.pending if other is not None and other.chat_id == marker.chat_id else ()
 
 
-def _since(found: Chat, messages: Sequence[Message], marker: Marker) -> Recorded:
-    new = [m for m in messages if not (m.type == "answer" and m.id in marker.answers)]
-    new.sort(key=lambda message: message.created_at or 0)
-    turn = Turn.from_messages(found, new)
+def _new(
+    messages: Sequence[Message], outputs: Sequence[ToolOutput], marker: Marker
+) -> list[Message]:
+    """Return the messages without the answers that were given before the chat waited."""
+    if marker.answers:
+        known = set(marker.answers)
+    else:  # nothing but the ids of calls was kept: what came before the outputs
+        texts = {output.output for output in outputs}
+        told = [m for m in messages if m.type == "tool_response" and m.content in texts]
+        begin = min(map(_when, told))
+        known = {m.id for m in messages if m.type == "answer" and _when(m) < begin}
+    return [m for m in messages if not (m.type == "answer" and m.id in known)]
+
+
+def _when(message: Message) -> tuple[int, int]:
+    """The list is not in the order of time (section 2.4); times and ids are."""
+    return (message.created_at or 0, int(message.id) if message.id.isdigit() else 0)
+
+
+def _since(found: Chat, new: Sequence[Message]) -> Recorded:
+    ordered = sorted(new, key=_when)
+    turn = Turn.from_messages(found, ordered)
     increments = []
     shown = Turn()
-    for message in new:
+    for message in ordered:
         increment = shown.apply(message_event(message))
         if increment.text or increment.reasoning:
             increments.append(increment)
