@@ -22,6 +22,9 @@ _SUM = re.compile(r"(-?\d+(?:\.\d+)?)\s*([+*x×-])\s*(-?\d+(?:\.\d+)?)")
 
 _RESULT = re.compile(r'<tool_result name="([^"]+)">\n(.*?)\n</tool_result>', re.DOTALL)
 _CONTEXT = re.compile(r"context:\s*(.+?)\n\s*question:\s*(.+)", re.IGNORECASE | re.DOTALL)
+_BELOW = re.compile(
+    r"-{5,}\n(.+?)\n-{5,}\s*(?:[^-]*?query:\s*)?(.+?)(?:\nanswer:|$)", re.IGNORECASE | re.DOTALL
+)
 _SMALL = frozenset({"get", "set", "the", "a", "of", "to"})
 _END_OF_TOOLS = "If you need no tool, just answer."
 
@@ -67,7 +70,7 @@ def _reaction(
     if last.items and any(item.get("type") != "text" for item in last.items):
         kinds = [item["type"] for item in last.items if item.get("type") != "text"]
         return [f"收到：{'、'.join(kinds)}。" if chinese else f"I was given: {', '.join(kinds)}."]
-    given = _CONTEXT.search(question)
+    given = _CONTEXT.search(question) or _BELOW.search(question)
     if given:
         return [_from_context(given.group(1), given.group(2))]
     return _talk(messages, question, chinese=chinese)
