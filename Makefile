@@ -4,15 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 COZEPY := .venv-cozepy
+LLAMA_OPENAI := .venv-llama-openai
 OLDEST := .venv-oldest
 NEWEST := .venv-newest
-ADAPTERS := tests/langchain_coze tests/coze_core/dialog
+OLDEST_LLAMA := .venv-oldest-llamaindex
+LANGCHAIN_TESTS := tests/langchain_coze tests/coze_core/dialog
+LLAMA_TESTS := tests/llamaindex_coze tests/test_parity.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-oldest test-newest lint format types cover bench notebooks emulator build clean
+.PHONY: help demo demo-llamaindex test test-oldest test-newest lint format types cover bench notebooks emulator build clean
 
 help:  ## Show what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "coze-bridge needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
@@ -35,7 +38,13 @@ $(COZEPY)/.installed: constraints-cozepy.txt
 $(OLDEST)/.installed: pyproject.toml constraints-oldest.txt
 	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --upgrade pip --constraint constraints.txt
-	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[all]' --group dev --constraint constraints-oldest.txt
+	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[langchain,emulator]' --group dev --constraint constraints-oldest.txt
+	touch $@
+
+$(OLDEST_LLAMA)/.installed: pyproject.toml constraints-oldest-llamaindex.txt
+	test -x $(OLDEST_LLAMA)/bin/python || $(PYTHON) -m venv $(OLDEST_LLAMA)
+	$(OLDEST_LLAMA)/bin/python -m pip --disable-pip-version-check install --quiet --upgrade pip --constraint constraints.txt
+	$(OLDEST_LLAMA)/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[all]' --group dev --constraint constraints-oldest-llamaindex.txt
 	touch $@
 
 # The newest ones, even where what they ask for is not to be had: hence without dependencies.
@@ -43,20 +52,24 @@ $(NEWEST)/.installed: pyproject.toml
 	test -x $(NEWEST)/bin/python || $(PYTHON) -m venv $(NEWEST)
 	$(NEWEST)/bin/python -m pip --disable-pip-version-check install --quiet --upgrade pip
 	$(NEWEST)/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[all]' --group dev
-	$(NEWEST)/bin/python -m pip --disable-pip-version-check install --quiet --upgrade --no-deps langchain-core langchain
+	$(NEWEST)/bin/python -m pip --disable-pip-version-check install --quiet --upgrade --no-deps langchain-core langchain 'llama-index-core<0.15'
 	touch $@
 
 demo: $(VENV)/.installed  ## Talk to a bot in LangChain (a local emulator unless COZE_API_TOKEN is set)
 	$(BIN)/python -m langchain_coze
 
+demo-llamaindex: $(VENV)/.installed  ## The same in LlamaIndex: documents and an agent
+	$(BIN)/python -m llamaindex_coze
+
 test: lint types $(COZEPY)/.installed  ## Lint, check types and run all tests
 	$(BIN)/python -m pytest
 
-test-oldest: $(OLDEST)/.installed  ## Run the adapters' tests with the oldest versions
-	$(OLDEST)/bin/python -m pytest $(ADAPTERS)
+test-oldest: $(OLDEST)/.installed $(OLDEST_LLAMA)/.installed  ## Run the adapters' tests with the oldest versions
+	$(OLDEST)/bin/python -m pytest $(LANGCHAIN_TESTS)
+	$(OLDEST_LLAMA)/bin/python -m pytest $(LLAMA_TESTS)
 
 test-newest: $(NEWEST)/.installed  ## Run the adapters' tests with the newest versions
-	$(NEWEST)/bin/python -m pytest $(ADAPTERS)
+	$(NEWEST)/bin/python -m pytest $(LANGCHAIN_TESTS) $(LLAMA_TESTS)
 
 lint: $(VENV)/.tested  ## Check style
 	$(BIN)/ruff check .
@@ -73,11 +86,17 @@ types: $(VENV)/.tested  ## Check types
 cover: $(VENV)/.tested $(COZEPY)/.installed  ## Run the tests and show what they do not reach
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
 
+# LlamaIndex's OpenAI integration wants an older client than LangChain's, so it lives apart too.
+$(LLAMA_OPENAI)/.installed: constraints-llama-openai.txt
+	test -x $(LLAMA_OPENAI)/bin/python || $(PYTHON) -m venv $(LLAMA_OPENAI)
+	$(LLAMA_OPENAI)/bin/python -m pip --disable-pip-version-check install --quiet -r constraints-llama-openai.txt
+	touch $@
+
 $(VENV)/.benched: $(VENV)/.tested
 	$(PIP) install --quiet --group bench --constraint constraints.txt
 	touch $@
 
-bench: $(VENV)/.benched $(COZEPY)/.installed  ## Measure against the peers
+bench: $(VENV)/.benched $(COZEPY)/.installed $(LLAMA_OPENAI)/.installed  ## Measure against the peers
 	COZEPY_PYTHON=$(COZEPY)/bin/python $(BIN)/python -m benchmarks
 
 notebooks: $(VENV)/.tested  ## Run the notebooks and keep their outputs
@@ -90,4 +109,4 @@ build: $(VENV)/.tested  ## Build the distribution into dist/
 	$(BIN)/python -m build --no-isolation
 
 clean:  ## Remove what was made
-	rm -rf $(VENV) $(COZEPY) $(OLDEST) $(NEWEST) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(COZEPY) $(LLAMA_OPENAI) $(OLDEST) $(OLDEST_LLAMA) $(NEWEST) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,7 +2,7 @@
 
 Prints one JSON object: CPU seconds (user and system) and wall seconds for the work, without the
 warming up. The contenders `cozepy...` run under the interpreter that has the official SDK; those in
-LangChain stand in `adapters.py`.
+LangChain stand in `adapters.py`, those in LlamaIndex in `llamaindex.py`.
 """
 
 from __future__ import annotations
@@ -215,10 +215,11 @@ def calibration() -> float:
 def main() -> None:
     name, tokens, repeat, warm, *rest = sys.argv[1:]
     found = globals()
-    if name not in found:
-        from benchmarks import adapters  # where the official SDK is, LangChain is not
+    if name not in found:  # not every interpreter has every framework
+        import importlib
 
-        found = vars(adapters)
+        llama = name.startswith(("llama", "coze_"))
+        found = vars(importlib.import_module(f"benchmarks.{'llamaindex' if llama else 'adapters'}"))
     work: Work = found[name](int(tokens), *rest)
     for _ in range(int(warm)):
         work()

@@ -35,12 +35,17 @@ OPENAI, AOPENAI = "chatopenai_stream", "chatopenai_astream"
 IMPORTS = ("langchain_core.language_models.chat_models", "langchain_coze", "langchain_openai")
 
 
+LLAMA = ("llamaindex_floor", "coze_stream", "llama_openai_stream")
+ALLAMA = ("llamaindex_afloor", "coze_astream", "llama_openai_astream")
+LLAMA_IMPORTS = ("llama_index.core.llms", "llamaindex_coze")
+
+
 def growing(name: str) -> tuple[str, ...]:
     return tuple(f"{name}@{size}" for size in (1000, 10_000, 50_000))
 
 
 def adapter_rows() -> tuple[Row, ...]:
-    """What the LangChain adapter costs beside its floor, a prototype and ChatOpenAI."""
+    """What the adapters cost beside their floors, a prototype and the OpenAI integrations."""
     return (
         Row("ChatCoze.stream, burst-20", (*FLOORS, OPENAI), 2000, 4, "burst20", 1.4),
         Row("ChatCoze.astream, burst-20", (*AFLOORS, AOPENAI), 2000, 4, "burst20", 1.4),
@@ -82,6 +87,9 @@ def adapter_rows() -> tuple[Row, ...]:
             quick=False,
         ),
         Row("import: ms of CPU", IMPORTS, 1, 1, None, 1.1, "import", 0),
+        Row("Coze.stream_chat, burst-20", LLAMA, 2000, 4, "burst20", 1.4),
+        Row("Coze.astream_chat, burst-20", ALLAMA, 2000, 4, "burst20", 1.4),
+        Row("import in LlamaIndex: ms of CPU", LLAMA_IMPORTS, 1, 1, None, 1.1, "import", 0),
     )
 
 

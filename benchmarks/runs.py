@@ -13,18 +13,20 @@ from benchmarks.rows import Row
 
 ROOT = Path(__file__).parents[1]
 COZEPY = os.environ.get("COZEPY_PYTHON") or str(ROOT / ".venv-cozepy" / "bin" / "python")
+LLAMA_OPENAI = str(ROOT / ".venv-llama-openai" / "bin" / "python")
 
 # The packages that need not be there, by how the names of their contenders begin.
 PEERS = {
     "cozepy": "cozepy",
     "chatopenai": "langchain_openai",
     "langchain_openai": "langchain_openai",
+    "llama_openai": "llama_index.llms.openai",
 }
 
 
 @cache
 def there(package: str) -> bool:
-    python = python_of(package)
+    python = python_of(next(start for start, peer in PEERS.items() if peer == package))
     if not Path(python).exists():
         return False
     found = subprocess.run([python, "-c", f"import {package}"], capture_output=True, check=False)
@@ -34,7 +36,9 @@ def there(package: str) -> bool:
 
 
 def python_of(contender: str) -> str:
-    return COZEPY if contender.startswith("cozepy") else sys.executable
+    if contender.startswith("cozepy"):
+        return COZEPY
+    return LLAMA_OPENAI if contender.startswith("llama_openai") else sys.executable
 
 
 def missing_peer(contender: str) -> str | None:

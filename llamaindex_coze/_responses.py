@@ -20,6 +20,7 @@ from llama_index.core.base.llms.types import (
 
 from coze_core import Turn, Usage
 from coze_core.dialog import CallPiece, Piece, Result, playable
+from llamaindex_coze._fast import make_response
 
 
 class ResponseMaker:
@@ -48,11 +49,12 @@ class ResponseMaker:
                 )
             if text:
                 self._text += text
-                yield ChatResponse(message=self._message(), delta=text)
+                if self._reasoning:
+                    yield ChatResponse(message=self._message(), delta=text)
+                else:
+                    yield make_response(self._text, text)
 
     def _message(self) -> ChatMessage:
-        if not self._reasoning:
-            return ChatMessage(content=self._text, role=MessageRole.ASSISTANT)
         thought = ThinkingBlock(content=self._reasoning)
         blocks = [thought, TextBlock(text=self._text)]
         return ChatMessage(role=MessageRole.ASSISTANT, blocks=blocks)

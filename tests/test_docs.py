@@ -1,5 +1,6 @@
 """Every Python example of the README and the docs runs, against the emulator."""
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ PAGES = [
     "docs/langchain.md",
     "docs/tools.md",
     "docs/migration.md",
+    "docs/llamaindex.md",
     "docs/emulator.md",
 ]
 
@@ -29,7 +31,15 @@ def test_an_example_runs(code, emulator, monkeypatch, capsys):
     monkeypatch.setenv("COZE_API_BASE", emulator.base_url)
     monkeypatch.setenv("COZE_BOT_ID", emulator.bot_id("assistant"))
     monkeypatch.setenv("COZE_API_KEY", emulator.token)
-    exec(compile(code, "example", "exec"), {"__name__": "example"})
+    # LlamaIndex makes a loop where there is none and leaves it open; this one is closed.
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        exec(compile(code, "example", "exec"), {"__name__": "example"})
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+        asyncio.set_event_loop(None)
 
 
 def test_relative_links_lead_somewhere():
