@@ -1,7 +1,7 @@
 """The Coze protocol for Python: sync and async clients, streaming, tools, conversations, files.
 
 Names are imported when they are asked for: a framework that imports an adapter pays for the client
-only when a bot is called.
+only when a model is made.
 """
 
 from __future__ import annotations

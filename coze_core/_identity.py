@@ -42,6 +42,11 @@ def anonymous_user_id() -> str:
         return "anon-" + hashlib.sha256(seed.encode()).hexdigest()[:24]
 
 
+def user_id_is_known() -> bool:
+    """Whether `anonymous_user_id` need not look at the disk any more."""
+    return anonymous_user_id.cache_info().currsize > 0
+
+
 def _kept(path: Path) -> str:
     """Return the id in this file, made if need be; of two makers the first one wins."""
     path.parent.mkdir(parents=True, exist_ok=True)

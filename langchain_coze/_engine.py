@@ -1,19 +1,25 @@
-"""What a call needs, imported with the first one: that keeps the import of a model cheap."""
+"""What a model needs to work, imported when one is made: importing its class stays cheap.
 
-from coze_core import CozeError
+Not later: the first call may be made on an event loop, which must not wait for files.
+"""
+
+from coze_core import AsyncCozeClient, CozeClient, CozeError
 from coze_core.dialog import converse, converse_async
 from langchain_coze._chunks import chunks_of, last_chunk, result_of
 from langchain_coze._errors import translate
 from langchain_coze._messages import entries_of
-from langchain_coze._options import ask_of, bound_tools
+from langchain_coze._options import ask_of, bound_tools, check_settings
 from langchain_coze._stored import aload_messages, load_messages
 from langchain_coze._structured import structured
 
 __all__ = [
+    "AsyncCozeClient",
+    "CozeClient",
     "CozeError",
     "aload_messages",
     "ask_of",
     "bound_tools",
+    "check_settings",
     "chunks_of",
     "converse",
     "converse_async",

@@ -28,7 +28,7 @@ from langchain_coze._names import PROVIDER
 
 if TYPE_CHECKING:
     from coze_core import AsyncCozeClient, Auth, CozeClient
-else:  # the HTTP library and the client are imported when a bot is called first
+else:  # the client is imported when a model is made
     Auth = Any
 
 # What LangChain asks a model about itself. Tool calls are native where the bot has the tool and
@@ -151,9 +151,9 @@ class ChatCozeSettings(BaseChatModel):
 
     @model_validator(mode="after")
     def _check_options(self) -> Self:
-        from langchain_coze._options import check_settings
+        from langchain_coze import _engine as engine
 
-        check_settings(self)
+        engine.check_settings(self)
         return self
 
     @model_validator(mode="after")

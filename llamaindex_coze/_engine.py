@@ -1,14 +1,18 @@
-"""What a call needs, imported with the first one: that keeps the import of a model cheap."""
+"""What a model needs to work, imported when one is made: importing its class stays cheap.
+
+Not later: the first call may be made on an event loop, which must not wait for files.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from coze_core import dialog
+from coze_core import AsyncCozeClient, CozeClient, dialog
 from coze_core.dialog import (
     PER_CALL,
     Ask,
+    PlanOptions,
     ResponseFormat,
     call_options,
     converse,
@@ -20,7 +24,33 @@ from llamaindex_coze._responses import ResponseMaker, response_of
 if TYPE_CHECKING:
     from llamaindex_coze._settings import CozeSettings
 
-__all__ = ["ResponseMaker", "ask_of", "converse", "converse_async", "entries_of", "response_of"]
+__all__ = [
+    "AsyncCozeClient",
+    "CozeClient",
+    "ResponseMaker",
+    "ask_of",
+    "check_settings",
+    "converse",
+    "converse_async",
+    "entries_of",
+    "response_of",
+]
+
+
+def check_settings(model: CozeSettings) -> None:
+    """Refuse settings that do not exist or do not go together.
+
+    Args:
+        model: The model.
+
+    Raises:
+        ValueError: What is wrong.
+    """
+    Ask(
+        PlanOptions(bot_id=model.bot_id, history=model.history, system=model.system),
+        user_id="-",
+        chat={"auto_save_history": model.auto_save_history},
+    )
 
 
 def ask_of(model: CozeSettings, kwargs: Mapping[str, Any], *, streamed: bool) -> Ask:

@@ -15,7 +15,7 @@ from coze_core import Timeouts
 
 if TYPE_CHECKING:
     from coze_core import AsyncCozeClient, Auth, CozeClient
-else:  # the client is imported when a bot is called first
+else:  # the client is imported when a model is made
     Auth = Any
 
 # Where a setting comes from if it is not given.
@@ -112,13 +112,9 @@ class CozeSettings(FunctionCallingLLM):
                 "no token: set COZE_API_TOKEN or pass api_key= / "
                 "未提供令牌：请设置 COZE_API_TOKEN 或传入 api_key="
             )
-        from coze_core.dialog import Ask, PlanOptions
+        from llamaindex_coze import _engine as engine
 
-        Ask(
-            PlanOptions(bot_id=self.bot_id, history=self.history, system=self.system),
-            user_id="-",
-            chat={"auto_save_history": self.auto_save_history},
-        )
+        engine.check_settings(self)
         return self
 
     # -- what LlamaIndex wants to know

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from coze_core._endpoints import chat, messages
 from coze_core._errors import CozeError
+from coze_core._identity import anonymous_user_id, user_id_is_known
 from coze_core._memo import Memo
 from coze_core._models import EnterMessage, ToolOutput
 from coze_core.dialog._declared import declared_tools
@@ -24,7 +25,7 @@ from coze_core.dialog._pieces import Piece, Result
 from coze_core.dialog._plan import NewChat, PlanOptions, Wording, plan
 from coze_core.dialog._recorded import recorded
 from coze_core.dialog._resume import Resume, output_of, resume
-from coze_core.dialog._steps import HandOut, Talk, do, listen
+from coze_core.dialog._steps import HandOut, Talk, Work, do, listen
 from coze_core.dialog._tools import (
     ToolCalling,
     ToolSpec,
@@ -42,7 +43,7 @@ class Ask:
 
     Attributes:
         plan: How the history becomes a request.
-        user_id: The end user.
+        user_id: The end user; None for this installation's anonymous one.
         tools: The tools that the caller can run.
         tool_calling: `native` leaves calls to the bot's own plugins, `prompt` describes all tools
             in the request, `auto` those that the bot has not of its own.
@@ -62,7 +63,7 @@ class Ask:
     """
 
     plan: PlanOptions
-    user_id: str
+    user_id: str | None
     tools: tuple[ToolSpec, ...] = ()
     tool_calling: ToolCalling = "auto"
     tool_choice: str | None = None
@@ -108,6 +109,11 @@ def answer(entries: Sequence[Entry], ask: Ask, memo: Memo) -> Talk[Result]:
     waiting = resume(entries, ask.plan, fill=ask.on_missing == "fill")
     if waiting is None:
         plan(entries, ask.plan)  # what is wrong is said before anything is sent
+    if ask.user_id is None:
+        known = user_id_is_known()  # else it is read from the disk, away from the event loop
+        ask = replace(
+            ask, user_id=anonymous_user_id() if known else (yield Work(anonymous_user_id))
+        )
     tools = yield from _tools_in_text(ask, memo)
     dialogue = _Dialogue(entries, ask, memo, tools)
     if waiting is not None:
@@ -171,7 +177,7 @@ class _Dialogue:
         variables = {**(options.pop("custom_variables", None) or {}), **planned.custom_variables}
         return chat.stream(
             bot_id=self._ask.plan.bot_id,
-            user_id=self._ask.user_id,
+            user_id=str(self._ask.user_id),
             messages=sent,
             conversation_id=planned.conversation_id,
             custom_variables=variables or None,

@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
-from coze_core._identity import anonymous_user_id
 from coze_core.dialog._answer import Ask
 from coze_core.dialog._format import ResponseFormat
 from coze_core.dialog._plan import PlanOptions
@@ -124,7 +123,7 @@ def ask_of(
             system=options["system"],
             conversation_id=options["conversation_id"],
         ),
-        user_id=options["user_id"] or anonymous_user_id(),
+        user_id=options["user_id"] or None,
         tools=tools,
         tool_calling=options["tool_calling"],
         tool_choice=tool_choice_of(options.get("tool_choice"), tools),

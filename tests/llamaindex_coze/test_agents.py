@@ -376,3 +376,22 @@ def test_images_of_a_tool_result_are_uploaded(emulator, llm):
     llm.chat([user("go"), message, picture, tool("noon", second.tool_call_id)])
     [[output, _]] = submits(emulator)
     assert re.fullmatch(r'\{"text": "look", "image": "\d+"\}', output)
+
+
+def test_an_agent_that_has_to_stop_early_gets_its_answer(make):
+    async def forever(messages, context):
+        if "Simply summarize" in messages[-1].text:
+            yield "That is all I know."
+        else:
+            yield ToolCall("weather", {"city": "Paris"})
+
+    agent = FunctionAgent(
+        llm=make(forever, tools=TOOLS), tools=[weather], early_stopping_method="generate"
+    )
+    assert str(run(agent, "go", max_iterations=2)) == "That is all I know."
+
+
+def test_an_agent_wants_a_model_that_calls_functions(make):
+    agent = FunctionAgent(llm=make(is_function_calling_model=False), tools=[weather])
+    with pytest.raises(ValueError, match="FunctionCallingLLM"):
+        run(agent, "go")
