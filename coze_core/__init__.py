@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         VerboseCompleted,
     )
     from coze_core._identity import anonymous_user_id
+    from coze_core._model_clients import ModelClients
     from coze_core._models import (
         Chat,
         Conversation,
@@ -128,6 +129,7 @@ __all__ = [
     "Message",
     "MessageCompleted",
     "MessageDelta",
+    "ModelClients",
     "NotFoundError",
     "Page",
     "Pager",
@@ -210,6 +212,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "VerboseCompleted",
     ),
     "_identity": ("anonymous_user_id",),
+    "_model_clients": ("ModelClients",),
     "_models": (
         "Chat",
         "Conversation",

@@ -23,11 +23,11 @@ from pydantic import (
     model_validator,
 )
 
-from coze_core import Timeouts, __version__
+from coze_core import ModelClients, Timeouts, __version__
 from langchain_coze._names import PROVIDER
 
 if TYPE_CHECKING:
-    from coze_core import AsyncCozeClient, Auth, CozeClient
+    from coze_core import Auth
 else:  # the client is imported when a model is made
     Auth = Any
 
@@ -61,7 +61,7 @@ _FORMER: Final = {
 _SECRET: Final = frozenset({"api_key", "token", "auth", "default_headers", "coze_api_key"})
 
 
-class ChatCozeSettings(BaseChatModel):
+class ChatCozeSettings(ModelClients, BaseChatModel):
     """The fields of `ChatCoze` and what follows from them; see there."""
 
     # Nobody makes one of these, so its validators are never built; those of `ChatCoze` are.
@@ -262,56 +262,6 @@ class ChatCozeSettings(BaseChatModel):
         if self.custom_get_token_ids is not None:
             return sum(len(self.custom_get_token_ids(message.text)) for message in messages)
         return count_tokens_approximately(messages)
-
-    # -- clients
-
-    @property
-    def client(self) -> CozeClient:
-        """The blocking client behind this model; made at its first use."""
-        from coze_core import CozeClient
-
-        found: CozeClient = self._client("sync", self.http_client, self.transport, CozeClient)
-        return found
-
-    @property
-    def async_client(self) -> AsyncCozeClient:
-        """The awaiting client behind this model; made at its first use."""
-        from coze_core import AsyncCozeClient
-
-        found: AsyncCozeClient = self._client(
-            "async", self.http_async_client, self.async_transport, AsyncCozeClient
-        )
-        return found
-
-    def _client(
-        self, kind: str, http_client: object, transport: object, make: Callable[..., Any]
-    ) -> Any:
-        from coze_core.dialog import ClientSettings, kept_client
-
-        settings = ClientSettings(
-            token=self.api_key.get_secret_value() if self.api_key else None,
-            auth=self.auth,
-            base_url=self.base_url,
-            region=self.region,
-            timeout=self.timeout,
-            max_retries=self.max_retries,
-            headers=self.default_headers,
-            proxy=self.proxy,
-            http_client=http_client,
-            transport=transport,
-        )
-        self._clients, client = kept_client(self._clients, kind, settings, make)
-        return client
-
-    def close(self) -> None:
-        """Close the blocking client's connections; the model stays usable."""
-        if "sync" in self._clients:
-            self._clients["sync"][1].close()
-
-    async def aclose(self) -> None:
-        """Close the awaiting client's connections of this loop; the model stays usable."""
-        if "async" in self._clients:
-            await self._clients["async"][1].aclose()
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from llama_index.core.base.llms.types import LLMMetadata, MessageRole
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from pydantic import AliasChoices, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
-from coze_core import Timeouts
+from coze_core import ModelClients, Timeouts
 
 if TYPE_CHECKING:
-    from coze_core import AsyncCozeClient, Auth, CozeClient
+    from coze_core import Auth
 else:  # the client is imported when a model is made
     Auth = Any
 
@@ -27,7 +26,7 @@ _ENVIRONMENT: Final = {
 }
 
 
-class CozeSettings(FunctionCallingLLM):
+class CozeSettings(ModelClients, FunctionCallingLLM):
     """The fields of `Coze` and what follows from them; see there."""
 
     # Nobody makes one of these, so its validators are never built; those of `Coze` are.
@@ -147,56 +146,6 @@ class CozeSettings(FunctionCallingLLM):
     def to_payload(self) -> dict[str, Any]:
         """Return what observers are told of this model: no token, no headers, no user."""
         return {**super().to_payload(), "model": self.bot_id, "bot_id": self.bot_id}
-
-    # -- clients
-
-    @property
-    def client(self) -> CozeClient:
-        """The blocking client behind this model; made at its first use."""
-        from coze_core import CozeClient
-
-        found: CozeClient = self._client("sync", self.http_client, self.transport, CozeClient)
-        return found
-
-    @property
-    def async_client(self) -> AsyncCozeClient:
-        """The awaiting client behind this model; made at its first use."""
-        from coze_core import AsyncCozeClient
-
-        found: AsyncCozeClient = self._client(
-            "async", self.http_async_client, self.async_transport, AsyncCozeClient
-        )
-        return found
-
-    def _client(
-        self, kind: str, http_client: object, transport: object, make: Callable[..., Any]
-    ) -> Any:
-        from coze_core.dialog import ClientSettings, kept_client
-
-        settings = ClientSettings(
-            token=self.api_key.get_secret_value() if self.api_key else None,
-            auth=self.auth,
-            base_url=self.base_url,
-            region=self.region,
-            timeout=self.timeout,
-            max_retries=self.max_retries,
-            headers=self.default_headers,
-            proxy=self.proxy,
-            http_client=http_client,
-            transport=transport,
-        )
-        self._clients, client = kept_client(self._clients, kind, settings, make)
-        return client
-
-    def close(self) -> None:
-        """Close the blocking client's connections; the model stays usable."""
-        if "sync" in self._clients:
-            self._clients["sync"][1].close()
-
-    async def aclose(self) -> None:
-        """Close the awaiting client's connections of this loop; the model stays usable."""
-        if "async" in self._clients:
-            await self._clients["async"][1].aclose()
 
     def __getstate__(self) -> dict[str, Any]:
         clients, self._clients = self._clients, {}

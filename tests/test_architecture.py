@@ -42,7 +42,7 @@ ORDER = [
     "_binding",
     "_resources",
     "_client",
-    "dialog._clients",
+    "_model_clients",
     "dialog._history",
     "dialog._stop",
     "dialog._schema",
@@ -68,7 +68,7 @@ ORDER = [
 ]
 HTTPX = {"_http", "_loops", "_drivers", "_client"}
 ASYNC = {
-    *("_loops", "_drivers", "_streams", "_client", "_binding", "_paging"),
+    *("_loops", "_drivers", "_streams", "_client", "_model_clients", "_binding", "_paging"),
     "dialog._converse",
 }
 

@@ -1,7 +1,6 @@
 """What every framework adapter needs, framework-neutral: from a message history to an answer."""
 
 from coze_core.dialog._answer import Ask
-from coze_core.dialog._clients import ClientSettings, kept_client
 from coze_core.dialog._converse import AsyncDialogue, Dialogue, converse, converse_async
 from coze_core.dialog._format import JsonFilter, ResponseFormat
 from coze_core.dialog._history import CallEntry, Entry, EntryRole, Media, MediaKind, digest
@@ -31,7 +30,6 @@ __all__ = [
     "AsyncDialogue",
     "CallEntry",
     "CallPiece",
-    "ClientSettings",
     "Dialogue",
     "Entry",
     "EntryRole",
@@ -56,7 +54,6 @@ __all__ = [
     "converse",
     "converse_async",
     "digest",
-    "kept_client",
     "medium",
     "mismatch",
     "plan",

@@ -1,0 +1,87 @@
+"""The clients behind a framework's model: for adapters to inherit from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from coze_core._client import AsyncCozeClient, CozeClient
+
+
+class ModelClients:
+    """Makes a model's clients at their first use, and anew when a setting has changed.
+
+    The model has the settings as attributes, and a mapping `_clients` to keep them in.
+    """
+
+    if TYPE_CHECKING:  # a model of pydantic would take these for fields of its own
+        api_key: Any
+        auth: Any
+        base_url: Any
+        region: Any
+        timeout: Any
+        max_retries: Any
+        default_headers: Any
+        proxy: Any
+        http_client: Any
+        http_async_client: Any
+        transport: Any
+        async_transport: Any
+        _clients: dict[str, tuple[tuple[object, ...], Any]]
+
+    @property
+    def client(self) -> CozeClient:
+        """The blocking client behind this model; made at its first use."""
+        from coze_core._client import CozeClient
+
+        found: CozeClient = self._client("sync", self.http_client, self.transport, CozeClient)
+        return found
+
+    @property
+    def async_client(self) -> AsyncCozeClient:
+        """The awaiting client behind this model; made at its first use."""
+        from coze_core._client import AsyncCozeClient
+
+        given = self.http_async_client
+        found: AsyncCozeClient = self._client("async", given, self.async_transport, AsyncCozeClient)
+        return found
+
+    def _client(
+        self, kind: str, http_client: object, transport: object, make: Callable[..., Any]
+    ) -> Any:
+        token = self.api_key.get_secret_value() if self.api_key else None
+        base_url = None if self.region else self.base_url
+        headers = self.default_headers or {}
+        account = (token, id(self.auth), base_url, self.region, *sorted(headers.items()))
+        others = (self.timeout, self.max_retries, self.proxy, id(http_client), id(transport))
+        known = self._clients.get(kind)
+        if known is not None and known[0] == (account, *others):
+            return known[1]
+        client = make(
+            None if self.auth else token,
+            auth=self.auth,
+            base_url=base_url,
+            region=self.region,
+            timeout=self.timeout,
+            max_retries=self.max_retries,
+            headers=headers,
+            proxy=self.proxy,
+            http_client=http_client,
+            transport=transport,
+        )
+        for key, other in self._clients.values():
+            if key[0] == account:  # uploads and facts found out serve both clients
+                client.memo = other.memo
+        self._clients = {**self._clients, kind: ((account, *others), client)}
+        return client
+
+    def close(self) -> None:
+        """Close the blocking client's connections; the model stays usable."""
+        if "sync" in self._clients:
+            self._clients["sync"][1].close()
+
+    async def aclose(self) -> None:
+        """Close the awaiting client's connections of this loop; the model stays usable."""
+        if "async" in self._clients:
+            await self._clients["async"][1].aclose()
