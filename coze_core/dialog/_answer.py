@@ -16,6 +16,7 @@ from coze_core._errors import CozeError
 from coze_core._identity import anonymous_user_id, user_id_is_known
 from coze_core._memo import Memo
 from coze_core._models import EnterMessage, ToolOutput
+from coze_core._turn import ANSWER_SEPARATOR
 from coze_core.dialog._declared import declared_tools
 from coze_core.dialog._format import ResponseFormat
 from coze_core.dialog._history import Entry
@@ -207,12 +208,13 @@ class _Dialogue:
             calls_in_text=bool(self._tools),
         )
 
-    def _listener(self, first_call: int = 0) -> Listener:
+    def _listener(self, first_call: int = 0, lead: str = "") -> Listener:
         return Listener(
             stops=self._ask.stops,
             tools=[tool.name for tool in self._tools],
             json=self._ask.response_format is not None,
             first_call=first_call,
+            lead=lead,
         )
 
     # -- a chat that waits
@@ -301,7 +303,8 @@ class _Dialogue:
             said = Entry("assistant", turn.answer or "-")
             planned = NewChat([*request_messages, said][-self._ask.plan.limit + 1 :])
             sent = [*planned.messages, words]
-        listener = self._listener(len(outcome.listener.calls))
+        lead = ANSWER_SEPARATOR if outcome.listener.text and not outcome.listener.json else ""
+        listener = self._listener(len(outcome.listener.calls), lead)
         again = yield from listen(self._request(planned, sent), listener)
         yield HandOut(listener.end(again))
         return outcome.followed_by(again, listener, replaces=not self._ask.streamed)

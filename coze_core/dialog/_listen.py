@@ -19,6 +19,7 @@ class Listener:
         tools: The tools that the bot may call in text.
         json: Whether only the JSON object within the answer is wanted.
         first_call: The place of the first call.
+        lead: What to put before the first words, which follow those of an earlier stream.
 
     Attributes:
         calls: The calls handed out so far.
@@ -34,6 +35,7 @@ class Listener:
         tools: Sequence[str] = (),
         json: bool = False,
         first_call: int = 0,
+        lead: str = "",
     ) -> None:
         self.calls: list[CallPiece] = []
         self.stopped = False
@@ -43,6 +45,7 @@ class Listener:
         self._stop = StopMatcher(stops) if any(stops) else None
         self.plain = not (self.parser or self.json or self._stop)
         self._first_call = first_call
+        self._lead = lead
         self._said: list[str] = []
         self._added: list[str] = []  # not in the bot's own words
         self._last: Increment | None = None  # the one whose text is on its way
@@ -178,5 +181,6 @@ class Listener:
     def _say(self, text: str) -> list[Piece]:
         if not text or self._last is None:
             return []
+        text, self._lead = self._lead + text, ""
         self._said.append(text)
         return [Increment(text, "", self._last.event)]

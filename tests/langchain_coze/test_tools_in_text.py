@@ -94,6 +94,11 @@ def test_a_call_that_cannot_be_read_is_asked_for_once_more(ask, emulator, make):
     assert tokens > len("Hm.") + 1  # of both rounds
 
 
+def test_words_of_the_second_try_stand_apart_from_those_of_the_first(ask, make):
+    model = make(says("Hm.\n<tool_call>{</tool_call>", "Sorry.\n" + written(city="x")))
+    assert ask(model.bind_tools([weather]), "Weather?").text == "Hm.\n\nSorry."
+
+
 def test_without_a_stored_conversation_the_repair_tells_all_again(emulator, make):
     broken = "<tool_call>{</tool_call>"
     bot = says(broken, written(city="Paris"))
