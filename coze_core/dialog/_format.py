@@ -146,7 +146,7 @@ class JsonFilter:
 
     def _within(self, text: str) -> str:
         position = 0
-        if self._escaped:
+        if self._escaped and text:
             position, self._escaped = 1, False
         while match := _BRACKETS.search(text, position):
             position = match.end()

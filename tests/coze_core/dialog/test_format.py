@@ -48,6 +48,12 @@ def test_the_object_is_found_among_words(text):
     assert filtered(text, range(len(text)))[0] == '{"a": "}{"}'
 
 
+def test_an_empty_piece_after_a_backslash_changes_nothing():
+    only = JsonFilter()
+    pieces = ['{"a": "\\', "", '"}"}', " Bye."]
+    assert "".join(only.feed(piece) for piece in pieces) == '{"a": "\\"}"}'
+
+
 def test_words_without_an_object_are_kept():
     found, only = filtered("I cannot {do} that.")
     assert (found, only.found, only.words()) == ("", False, "I cannot {do} that.")
