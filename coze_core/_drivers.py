@@ -44,6 +44,15 @@ def _lock_of(key: object) -> threading.Lock:
         return _LOCKS.setdefault(key, threading.Lock())
 
 
+def _on_event_loop() -> bool:
+    """Whether blocking code runs inside a running event loop."""
+    try:
+        running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 # -- blocking
 
 
@@ -141,9 +150,20 @@ class SyncDriver:
         if isinstance(step, Sleep):
             time.sleep(step.seconds)
         elif isinstance(step, Exclusive):
-            with _lock_of(step.key):
-                self.run(step.make())
+            self._alone(step)
         return None
+
+    def _alone(self, step: Exclusive) -> None:
+        lock = _lock_of(step.key)
+        # On an event loop one must not wait for a lock that a task of the same loop may hold: the
+        # task could never go on. Then the work is done twice, which does no harm.
+        if not lock.acquire(blocking=not _on_event_loop()):
+            self.run(step.make())
+            return
+        try:
+            self.run(step.make())
+        finally:
+            lock.release()
 
     def _send(self, call: Call) -> Reply:
         client = self._client()

@@ -153,6 +153,8 @@ def _standard(kind: Any) -> Callable[[Mapping[str, Any]], Media]:
         url = block.get("url") or block.get("file_data")
         if url is None and block.get("source_type") == "url":
             url = block.get("source")
+        if block.get("type") == "text" and isinstance(data, str):
+            data = data.encode()  # Anthropic's plain text documents
         if data is None and isinstance(block.get("text"), str):
             data = block["text"].encode()
         form = block.get("format")

@@ -145,8 +145,11 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         """Leave out what the schema does not have."""
         if self.schema_ is None:
             return value
-        properties = convert_to_json_schema(self.schema_).get("properties")
-        return {k: v for k, v in value.items() if k in properties} if properties else value
+        schema = convert_to_json_schema(self.schema_)
+        properties = schema.get("properties")
+        if not properties or schema.get("additionalProperties") or "patternProperties" in schema:
+            return value
+        return {k: v for k, v in value.items() if k in properties}
 
     def _so_far(self, text: str) -> dict[str, Any] | None:
         if self._is_class or not text.strip():

@@ -6,6 +6,7 @@ listens, and asks once more for what could not be used.
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -146,6 +147,7 @@ class _Dialogue:
         self._memo = memo
         self._tools = tools
         self._said = ""
+        self._variables: dict[str, str] = {}
 
     # -- a new chat
 
@@ -169,12 +171,15 @@ class _Dialogue:
         sent = yield from uploaded(planned.entries, self._memo)
         request = self._request(planned, replace(planned, entries=sent).messages)
         self._said = planned.said
+        self._variables = planned.custom_variables
         listener = self._listener()
         turn = yield from listen(request, listener)
         return (yield from self._finish(Outcome(turn, listener), request_messages=sent))
 
-    def _request(self, planned: NewChat, sent: list[EnterMessage]) -> Any:
+    def _request(self, planned: NewChat, sent: list[EnterMessage], *, again: bool = False) -> Any:
         options = dict(self._ask.chat)
+        if again:
+            options.pop("shortcut_command", None)  # it has been run already
         variables = {**(options.pop("custom_variables", None) or {}), **planned.custom_variables}
         return chat.stream(
             bot_id=self._ask.plan.bot_id,
@@ -208,13 +213,13 @@ class _Dialogue:
             calls_in_text=bool(self._tools),
         )
 
-    def _listener(self, first_call: int = 0, lead: str = "") -> Listener:
+    def _listener(self, first_call: int = 0, **others: str) -> Listener:
         return Listener(
             stops=self._ask.stops,
             tools=[tool.name for tool in self._tools],
             json=self._ask.response_format is not None,
             first_call=first_call,
-            lead=lead,
+            **others,
         )
 
     # -- a chat that waits
@@ -238,7 +243,8 @@ class _Dialogue:
             },
         )
         self._said = marker.said
-        listener = self._listener()
+        calls = "".join(item.wire_id for item in waiting.outputs)
+        listener = self._listener(round=hashlib.sha256(calls.encode()).hexdigest()[:6] + "_")
         try:
             turn = yield from listen(request, listener)
         except CozeError as error:
@@ -297,14 +303,17 @@ class _Dialogue:
         words = EnterMessage.user(problem)
         kept = self._ask.saved and turn.conversation_id
         if kept or not request_messages:
-            planned = NewChat([], turn.conversation_id)
+            planned = NewChat([], turn.conversation_id, self._variables)
             sent = [words]
         else:
             said = Entry("assistant", turn.answer or "-")
-            planned = NewChat([*request_messages, said][-self._ask.plan.limit + 1 :])
+            kept_messages = [*request_messages, said][-self._ask.plan.limit + 1 :]
+            planned = NewChat(kept_messages, None, self._variables)
             sent = [*planned.messages, words]
         lead = ANSWER_SEPARATOR if outcome.listener.text and not outcome.listener.json else ""
-        listener = self._listener(len(outcome.listener.calls), lead)
-        again = yield from listen(self._request(planned, sent), listener)
+        thoughts = ANSWER_SEPARATOR if turn.reasoning else ""
+        first = len(outcome.listener.calls)
+        listener = self._listener(first, lead=lead, lead_thoughts=thoughts)
+        again = yield from listen(self._request(planned, sent, again=True), listener)
         yield HandOut(listener.end(again))
         return outcome.followed_by(again, listener, replaces=not self._ask.streamed)

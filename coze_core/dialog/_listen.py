@@ -20,6 +20,8 @@ class Listener:
         json: Whether only the JSON object within the answer is wanted.
         first_call: The place of the first call.
         lead: What to put before the first words, which follow those of an earlier stream.
+        lead_thoughts: The same for the first reasoning.
+        round: What tells the ids of these calls from those of an earlier stream of the same chat.
 
     Attributes:
         calls: The calls handed out so far.
@@ -36,6 +38,8 @@ class Listener:
         json: bool = False,
         first_call: int = 0,
         lead: str = "",
+        lead_thoughts: str = "",
+        round: str = "",
     ) -> None:
         self.calls: list[CallPiece] = []
         self.stopped = False
@@ -46,6 +50,8 @@ class Listener:
         self.plain = not (self.parser or self.json or self._stop)
         self._first_call = first_call
         self._lead = lead
+        self._lead_thoughts = lead_thoughts
+        self._round = round
         self._said: list[str] = []
         self._added: list[str] = []  # not in the bot's own words
         self._last: Increment | None = None  # the one whose text is on its way
@@ -81,6 +87,9 @@ class Listener:
             return batch
         pieces: list[Piece] = []
         for increment in batch:
+            if increment.reasoning and self._lead_thoughts:
+                thought, self._lead_thoughts = self._lead_thoughts + increment.reasoning, ""
+                increment = increment._replace(reasoning=thought)
             if not increment.text:
                 pieces.append(increment)
                 continue
@@ -155,7 +164,7 @@ class Listener:
             error: What is wrong with it, if anything.
         """
         place = self._first_call + len(self.calls)
-        id = id or f"call_{turn.chat_id or 0}_{place}"
+        id = id or f"call_{turn.chat_id or 0}_{self._round}{place}"
         piece = CallPiece(place, id, name, arguments, error)
         self.calls.append(piece)
         return piece

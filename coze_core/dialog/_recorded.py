@@ -8,7 +8,6 @@ story.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -28,6 +27,7 @@ from coze_core._polling import poll_until
 from coze_core._turn import Increment, Turn, message_event
 from coze_core.dialog._history import Entry
 from coze_core.dialog._marker import Marker, Pending
+from coze_core.dialog._plan import output_text
 from coze_core.dialog._resume import Resume
 from coze_core.dialog._steps import Talk, do
 
@@ -88,7 +88,7 @@ def recorded(
             raise error  # it still waits: the outputs themselves were refused, or lost on the way
         ids = {"conversation_id": marker.conversation_id, "chat_id": marker.chat_id}
         messages = yield from do(chat.messages_of(**ids))
-        if _same(messages, outputs, found, entries, marker):
+        if _same(messages, outputs, found, entries, waiting):
             return _since(found, _new(messages, outputs, marker))
     if ask.on_stale_chat == "raise":
         raise error
@@ -124,11 +124,17 @@ def _same(
     outputs: Sequence[ToolOutput],
     found: Chat,
     entries: Sequence[Entry],
-    marker: Marker,
+    waiting: Resume,
 ) -> bool:
     """Whether the chat was given just these outputs, and none that this history does not know."""
-    told = Counter(message.content for message in messages if message.type == "tool_response")
-    if Counter(output.output for output in outputs) - told:
+    # The messages do not say which call they answer, so it is their order that tells.
+    marker = waiting.marker
+    told = [m.content for m in sorted(messages, key=_when) if m.type == "tool_response"]
+    given = [*_given_before(entries, marker), *(output.output for output in outputs)]
+    if not waiting.in_order:
+        told, given = sorted(told), sorted(given)
+    left = iter(told)
+    if not all(output in left for output in given):
         return False
     events = [message_event(message) for message in messages]
     local = sum(
@@ -141,6 +147,18 @@ def _same(
     known |= {call.wire_id for call in marker.pending}
     waits = len([call for call in found.tool_calls if not call.is_question])
     return local <= len(known) + waits
+
+
+def _given_before(entries: Sequence[Entry], marker: Marker) -> list[str]:
+    """Return what this chat was given in earlier rounds."""
+    results = {e.tool_call_id: e for e in entries if e.role == "tool" and not e.media}
+    waiting = {call.wire_id for call in marker.pending}
+    earlier = [call for entry in entries for call in _pending_of(entry, marker)]
+    return [
+        output_text(results[call.id])
+        for call in earlier
+        if call.wire_id not in waiting and call.id in results
+    ]
 
 
 def _pending_of(entry: Entry, marker: Marker) -> Sequence[Pending]:

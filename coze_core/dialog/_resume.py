@@ -39,10 +39,12 @@ class Resume:
     Attributes:
         marker: The chat.
         outputs: One for each call, in the order in which Coze asked.
+        in_order: Whether that order is known; not if the answer that called was lost.
     """
 
     marker: Marker
     outputs: tuple[Answered, ...]
+    in_order: bool = True
 
 
 def resume(entries: Sequence[Entry], options: PlanOptions, *, fill: bool = False) -> Resume | None:
@@ -93,7 +95,9 @@ def resume(entries: Sequence[Entry], options: PlanOptions, *, fill: bool = False
         )
     outputs = [Answered(call.wire_id, answers[call.id]) for call in marker.pending]
     names_of = {call.id: call.name for call in asked.tool_calls} if asked else {}
-    return Resume(marker, _with_others(outputs, names_of, given, marker, _told_last(entries)))
+    complete = _with_others(outputs, names_of, given, marker, _told_last(entries))
+    known = asked is not None and bool(asked.marker or asked.tool_calls)
+    return Resume(marker, complete, known)
 
 
 def _waiting(entry: Entry | None, results: Sequence[Entry], options: PlanOptions) -> Marker | None:

@@ -100,6 +100,8 @@ def _wrong_range(value: object, schema: Mapping[str, Any], where: str) -> str | 
     if isinstance(value, str | list):
         least = schema.get("minLength" if isinstance(value, str) else "minItems", 0)
         most = schema.get("maxLength" if isinstance(value, str) else "maxItems", len(value))
+        least = least if isinstance(least, int) else 0
+        most = most if isinstance(most, int) else len(value)
         if not least <= len(value) <= most:
             return f"{where} has the wrong length, {len(value)}"
     pattern = schema.get("pattern")
@@ -116,12 +118,14 @@ def _wrong_members(
     value: object, schema: Mapping[str, Any], root: Mapping[str, Any], where: str, depth: int
 ) -> str | None:
     if isinstance(value, Mapping):
-        for name in schema.get("required") or ():
+        required = schema.get("required")
+        for name in required if isinstance(required, list) else ():
             if name not in value:
                 return f"{where} has no {name!r}"
         properties = schema.get("properties") or {}
+        patterns = schema.get("patternProperties")
         for name, member in value.items():
-            inner = properties.get(name, schema.get("additionalProperties"))
+            inner = properties.get(name, None if patterns else schema.get("additionalProperties"))
             if inner is False:
                 return f"{where} must not have {name!r}"
             if wrong := _mismatch(member, inner, root, f"{name!r}", depth + 1):

@@ -254,3 +254,25 @@ def test_answers_with_media_can_be_part_of_a_history(emulator, make):
     make(hello).invoke([HumanMessage("Draw."), answer, HumanMessage("Thanks.")])
     sent = emulator.requests.to("/v3/chat")[-1].json["additional_messages"]
     assert sent[1]["content"] == "Look.\n\n[image: https://example.com/a.png]"
+
+
+def test_a_plain_text_document_is_uploaded_as_it_is(emulator, make):
+    source = {"type": "text", "media_type": "text/plain", "data": "hello, world"}
+    make(hello).invoke([HumanMessage([TEXT, {"type": "document", "source": source}])])
+    [upload] = uploads(emulator)
+    assert b"hello, world" in upload.body
+
+
+def test_blocking_code_on_an_event_loop_does_not_wait_for_a_task_of_it(emulator, make):
+    emulator.faults.add(Fault(delay=0.2), path="/v1/files/upload")
+    model = make(hello)
+    message = HumanMessage([TEXT, {"type": "image", "base64": B64, "mime_type": "image/png"}])
+
+    async def main():
+        task = asyncio.create_task(model.ainvoke([message]))
+        while not uploads(emulator) and not task.done():
+            await asyncio.sleep(0)
+        blocking = model.invoke([message])
+        return blocking.text, (await task).text
+
+    assert asyncio.run(main()) == ("hello", "hello")

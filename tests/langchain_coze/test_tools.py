@@ -369,3 +369,37 @@ def test_a_foreign_answer_with_calls_is_told_in_words(emulator, make):
     )
     sent = chats(emulator)[-1].json["additional_messages"]
     assert sent[1]["content"] == '[called weather({"city": "Paris"})]'
+
+
+def test_results_that_changed_places_are_other_results(ask, emulator, model, history):
+    model.invoke([*history, *results(history[1], "one", "two")])
+    answer = ask(model, [*history, *results(history[1], "two", "one")])
+    assert answer.response_metadata["chat_id"] != history[1].response_metadata["chat_id"]
+
+
+def test_a_result_equal_to_one_of_an_earlier_round_is_not_taken_for_it(emulator, make):
+    model = make(chained, tools=TOOLS)
+    history = [HumanMessage("go")]
+    history.append(model.invoke(history))
+    history.append(ToolMessage("same", tool_call_id=history[-1].tool_calls[0]["id"]))
+    history.append(model.invoke(history))
+    call = history[-1].tool_calls[0]["id"]
+    model.invoke([*history, ToolMessage("other", tool_call_id=call)])
+    again = model.invoke([*history, ToolMessage("same", tool_call_id=call)])
+    assert again.response_metadata["chat_id"] != history[1].response_metadata["chat_id"]
+
+
+def test_broken_calls_are_told_alike_in_every_way(make):
+    async def broken(messages, context):
+        yield ToolCall("weather", '{"city": "Par')
+
+    model = make(broken, tools=TOOLS)
+    whole = model.invoke("go")
+    first, *others = model.stream("go")
+    for chunk in others:
+        first += chunk
+    assert [c["args"] for c in first.invalid_tool_calls] == [
+        c["args"] for c in whole.invalid_tool_calls
+    ]
+    assert not first.tool_calls
+    assert not whole.tool_calls

@@ -123,3 +123,14 @@ def test_other_forms_are_refused_and_text_means_none():
     assert ResponseFormat.from_openai({"type": "json_object"}).problem("{}") is None
     with pytest.raises(ValueError, match="response_format must be"):
         ResponseFormat.from_openai({"type": "yaml"})
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "required": True, "properties": {"a": {"minLength": None}}},
+        {"type": "object", "patternProperties": {"^a": {}}, "additionalProperties": False},
+    ],
+)
+def test_odd_schemas_refuse_nothing_that_they_do_not_name(schema):
+    assert mismatch({"a": "b"}, schema) is None
