@@ -12,6 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
+from coze_core._auth import Auth
 from coze_core._flow import Flow
 from coze_core._models import WireModel
 from coze_core._paging import AsyncPager, Page, Pager, Pages
@@ -27,8 +28,15 @@ M = TypeVar("M", bound=WireModel)
 class Runs(Protocol):
     """What the blocking client offers to its resources."""
 
+    @property
+    def auth(self) -> Auth:
+        """The credential."""
+
     def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as the client does."""
+
+    def run_unsigned(self, flow: Flow[T], /) -> T:
+        """Run a flow whose calls carry no token: it is about to fetch one."""
 
     def open_stream(self, request: StreamRequest, /) -> ChatStream:
         """Return a stream that is not open yet."""
@@ -37,8 +45,15 @@ class Runs(Protocol):
 class AsyncRuns(Protocol):
     """What the awaiting client offers to its resources."""
 
+    @property
+    def auth(self) -> Auth:
+        """The credential."""
+
     async def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as the client does."""
+
+    async def run_unsigned(self, flow: Flow[T], /) -> T:
+        """Run a flow whose calls carry no token: it is about to fetch one."""
 
     def open_stream(self, request: StreamRequest, /) -> AsyncChatStream:
         """Return a stream that is not open yet."""
@@ -69,7 +84,10 @@ class Method(Generic[Holder, P, R]):
         source: Callable[..., object],
         call: Callable[Concatenate[Holder, P], R],
         returns: str,
+        *,
+        hidden: int = 0,
     ) -> None:
+        self._hidden = hidden  # parameters that the client fills in
         self._call: Callable[Concatenate[Holder, P], R] = call
         self._source = source
         self._returns = returns
@@ -95,8 +113,9 @@ class Method(Generic[Holder, P, R]):
         bound.__qualname__ = self._qualname
         bound.__annotations__ = {**self._source.__annotations__, "return": self._returns}
         signature = inspect.signature(self._source)
+        shown = list(signature.parameters.values())[self._hidden :]
         bound.__signature__ = signature.replace(  # type: ignore[attr-defined]  # set, never declared
-            return_annotation=self._returns
+            parameters=shown, return_annotation=self._returns
         )
         resource.__dict__[self._name] = bound  # found there first from now on
         return bound
@@ -124,6 +143,26 @@ def awaiting(flow: Callable[P, Flow[T]]) -> Method[AsyncResource, P, Awaitable[T
         return await resource.client.run(flow(*args, **kwargs))
 
     return Method(flow, call, _result(flow))
+
+
+def signing_in(flow: Callable[Concatenate[Auth, P], Flow[T]]) -> Method[Resource, P, T]:
+    """Bind a flow that works on the credential to the blocking client."""
+
+    def call(resource: Resource, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return resource.client.run_unsigned(flow(resource.client.auth, *args, **kwargs))
+
+    return Method(flow, call, _result(flow), hidden=1)
+
+
+def async_signing_in(
+    flow: Callable[Concatenate[Auth, P], Flow[T]],
+) -> Method[AsyncResource, P, Awaitable[T]]:
+    """Bind a flow that works on the credential to the awaiting client."""
+
+    async def call(resource: AsyncResource, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await resource.client.run_unsigned(flow(resource.client.auth, *args, **kwargs))
+
+    return Method(flow, call, _result(flow), hidden=1)
 
 
 def streaming(make: Callable[P, StreamRequest]) -> Method[Resource, P, ChatStream]:

@@ -72,17 +72,19 @@ class Call:
         stream: Whether the reply's body is to be read as it comes.
         repeatable: Whether sending it twice does no harm.
         timeout: Bound on each wait of this call, in seconds; None for the client's own.
+        hidden: Secrets in the body, which no error may show.
     """
 
     method: str
     path: str
     query: Mapping[str, str | int | None] = field(default_factory=dict)
-    json: Mapping[str, object] | None = None
+    json: Mapping[str, object] | None = field(default=None, repr=False)
     upload: Upload | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     stream: bool = False
     repeatable: bool = False
     timeout: float | None = None
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def secret(self) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Generic, Literal, Self, TypeVar
+from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar
 
 import httpx
 
@@ -34,11 +34,23 @@ T = TypeVar("T")
 D = TypeVar("D", SyncDriver, AsyncDriver)
 
 
-def _auth(token: str | None, auth: Auth | None) -> Auth:
+Credential: TypeAlias = Auth | Callable[[], Any]
+
+
+def _auth(token: str | None, auth: Credential | None) -> Auth:
     if token is not None and auth is not None:
         raise ValueError("give token or auth, not both")
-    if auth is not None:
+    if isinstance(auth, Auth):
         return auth
+    if callable(auth):
+        from coze_core.oauth import FunctionAuth  # only those who renew pay for the package
+
+        return FunctionAuth(auth)
+    if auth is not None:
+        raise TypeError(
+            f"auth must be a credential or a function that returns a token, not "
+            f"{type(auth).__name__}; a token as text is passed as token="
+        )
     found = token if token is not None else from_environment("token")
     if found is None:
         raise ValueError(
@@ -46,6 +58,22 @@ def _auth(token: str | None, auth: Auth | None) -> Auth:
             "未提供令牌：请设置 COZE_API_TOKEN 或传入 token="
         )
     return TokenAuth(found)
+
+
+def _base_url(auth: Auth, base_url: str | None, region: str | None) -> str:
+    """Return the API host: the credential's own, if it is bound to one."""
+    own = getattr(auth, "base_url", None)
+    if not isinstance(own, str):
+        return resolve_base_url(base_url, region)
+    if base_url is None and region is None:
+        return own
+    given = resolve_base_url(base_url, region)
+    if given != own:
+        raise ValueError(
+            f"the credential is for {own} and the client for {given}: give both the same "
+            f"base_url or region / 凭证与客户端的 base_url 不一致"
+        )
+    return given
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +122,11 @@ class _Base(abc.ABC, Generic[D]):
     def base_url(self) -> str:
         """The API host that requests go to."""
         return self._config.base_url
+
+    @property
+    def auth(self) -> Auth:
+        """The credential."""
+        return self._auth
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._config.base_url!r})"
@@ -155,15 +188,14 @@ class _Base(abc.ABC, Generic[D]):
 
 
 def _config(
-    base_url: str | None,
-    region: str | None,
+    base_url: str,
     timeout: float | Timeouts | None,
     max_retries: int,
     headers: Mapping[str, str] | None,
     proxy: str | None,
 ) -> ClientConfig:
     return ClientConfig(
-        base_url=resolve_base_url(base_url, region),
+        base_url=base_url,
         timeouts=Timeouts.of(timeout),
         retry=RetryPolicy(max_retries=max_retries),
         headers=check_headers(headers or {}),
@@ -188,8 +220,9 @@ class CozeClient(_Base[SyncDriver]):
 
     Args:
         token: The access token; `COZE_API_TOKEN` if None.
-        auth: Another kind of credential, instead of a token.
-        base_url: The API host; `COZE_API_BASE`, else https://api.coze.com, if None.
+        auth: A credential that renews itself, or a function that returns a token.
+        base_url: The API host; the credential's, else `COZE_API_BASE`, else https://api.coze.com,
+            if None.
         region: `com` or `cn`, instead of base_url.
         timeout: Seconds for every wait, or `Timeouts`.
         max_retries: Attempts after the first, where sending again is safe.
@@ -211,7 +244,7 @@ class CozeClient(_Base[SyncDriver]):
         self,
         token: str | None = None,
         *,
-        auth: Auth | None = None,
+        auth: Credential | None = None,
         base_url: str | None = None,
         region: Literal["com", "cn"] | None = None,
         timeout: float | Timeouts | None = None,
@@ -222,8 +255,10 @@ class CozeClient(_Base[SyncDriver]):
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         _check_given(http_client, httpx.Client, transport, httpx.BaseTransport)
-        config = _config(base_url, region, timeout, max_retries, headers, proxy)
-        self._begin(_auth(token, auth), config, http_client, transport)
+        found = _auth(token, auth)
+        host = _base_url(found, base_url, region)
+        config = _config(host, timeout, max_retries, headers, proxy)
+        self._begin(found, config, http_client, transport)
 
     def _begin(
         self,
@@ -241,10 +276,15 @@ class CozeClient(_Base[SyncDriver]):
         self.bots = resources.Bots(self)
         self.workspaces = resources.Workspaces(self)
         self.users = resources.Users(self)
+        self.oauth = resources.OAuth(self)
 
     def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
         return self._driver.run(session(flow, self._auth, self._config.retry))
+
+    def run_unsigned(self, flow: Flow[T], /) -> T:
+        """Run a flow whose calls carry no token: it is about to fetch one."""
+        return self._driver.run(flow)
 
     def open_stream(self, request: StreamRequest, /) -> ChatStream:
         """Return a stream that is opened when it is entered or iterated."""
@@ -272,8 +312,9 @@ class AsyncCozeClient(_Base[AsyncDriver]):
 
     Args:
         token: The access token; `COZE_API_TOKEN` if None.
-        auth: Another kind of credential, instead of a token.
-        base_url: The API host; `COZE_API_BASE`, else https://api.coze.com, if None.
+        auth: A credential that renews itself, or a function that returns a token.
+        base_url: The API host; the credential's, else `COZE_API_BASE`, else https://api.coze.com,
+            if None.
         region: `com` or `cn`, instead of base_url.
         timeout: Seconds for every wait, or `Timeouts`.
         max_retries: Attempts after the first, where sending again is safe.
@@ -295,7 +336,7 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         self,
         token: str | None = None,
         *,
-        auth: Auth | None = None,
+        auth: Credential | None = None,
         base_url: str | None = None,
         region: Literal["com", "cn"] | None = None,
         timeout: float | Timeouts | None = None,
@@ -306,8 +347,10 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         _check_given(http_client, httpx.AsyncClient, transport, httpx.AsyncBaseTransport)
-        config = _config(base_url, region, timeout, max_retries, headers, proxy)
-        self._begin(_auth(token, auth), config, http_client, transport)
+        found = _auth(token, auth)
+        host = _base_url(found, base_url, region)
+        config = _config(host, timeout, max_retries, headers, proxy)
+        self._begin(found, config, http_client, transport)
 
     def _begin(
         self,
@@ -325,10 +368,15 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         self.bots = resources.AsyncBots(self)
         self.workspaces = resources.AsyncWorkspaces(self)
         self.users = resources.AsyncUsers(self)
+        self.oauth = resources.AsyncOAuth(self)
 
     async def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
         return await self._driver.run(session(flow, self._auth, self._config.retry))
+
+    async def run_unsigned(self, flow: Flow[T], /) -> T:
+        """Run a flow whose calls carry no token: it is about to fetch one."""
+        return await self._driver.run(flow)
 
     def open_stream(self, request: StreamRequest, /) -> AsyncChatStream:
         """Return a stream that is opened when it is entered or iterated."""

@@ -6,6 +6,7 @@ They stand side by side, in the same order, so that a difference between them is
 from __future__ import annotations
 
 import contextlib
+import inspect
 import itertools
 import threading
 import time
@@ -20,7 +21,7 @@ import httpx
 from coze_core._call import Call, Reply, Upload, is_event_stream
 from coze_core._config import ClientConfig
 from coze_core._errors import CozeError
-from coze_core._flow import Exclusive, Flow, Send, Sleep
+from coze_core._flow import Exclusive, Flow, Send, Sleep, Work
 from coze_core._http import (
     client_options,
     connection_error,
@@ -144,9 +145,11 @@ class SyncDriver:
         finally:
             flow.close()
 
-    def _perform(self, step: object) -> Reply | None:
+    def _perform(self, step: object) -> object:
         if isinstance(step, Send):
             return self._send(step.call)
+        if isinstance(step, Work):
+            return _done(step.function())
         if isinstance(step, Sleep):
             time.sleep(step.seconds)
         elif isinstance(step, Exclusive):
@@ -212,6 +215,16 @@ class SyncDriver:
             client, self._own = self._own, None
         if client is not None:
             client.close()
+
+
+def _done(outcome: object) -> object:
+    if inspect.iscoroutine(outcome):
+        outcome.close()
+        raise TypeError(
+            "an asynchronous function serves AsyncCozeClient only: give a blocking one / "
+            "异步函数仅适用于 AsyncCozeClient，请提供同步函数"
+        )
+    return outcome
 
 
 def _opened(upload: Upload | None, stack: contextlib.ExitStack) -> bytes | BinaryIO | None:
@@ -328,9 +341,13 @@ class AsyncDriver:
         finally:
             flow.close()
 
-    async def _perform(self, step: object) -> Reply | None:
+    async def _perform(self, step: object) -> object:
         if isinstance(step, Send):
             return await self._send(step.call)
+        if isinstance(step, Work):
+            if inspect.iscoroutinefunction(step.function):
+                return await step.function()
+            return await anyio.to_thread.run_sync(step.function)
         if isinstance(step, Sleep):
             await anyio.sleep(step.seconds)
         elif isinstance(step, Exclusive):

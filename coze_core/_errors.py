@@ -10,6 +10,7 @@
     │   ├── BadRequestError
     │   │   └── ContextLengthError                    the prompt is longer than the model takes
     │   ├── AuthenticationError                       wrong, expired or of another region
+    │   │   └── OAuthError                            no token was granted; see `.error`
     │   ├── PermissionDeniedError                     the token lacks a permission
     │   ├── NotFoundError                             no such resource, or not published to the API
     │   ├── ConflictError                             not possible in the present state
@@ -200,6 +201,19 @@ class ContextLengthError(BadRequestError):
 
 class AuthenticationError(APIStatusError):
     """The token is missing, wrong, expired or belongs to another region."""
+
+
+class OAuthError(AuthenticationError):
+    """The server did not grant a token.
+
+    Attributes:
+        error: The OAuth name of the reason, such as `access_denied`.
+    """
+
+    def __init__(self, message: str, *, error: str = "", **facts: Any) -> None:
+        named = f"{error}: {message}" if error and error not in message else message
+        super().__init__(named, **facts)
+        self.error = error
 
 
 class PermissionDeniedError(APIStatusError):

@@ -1,7 +1,7 @@
 """What to do next, written once: a flow yields steps and a driver performs them.
 
-A `Flow` is a generator: it yields `Send`, `Sleep` or `Exclusive`, is sent the outcome, and returns
-its result. It owns no clock, lock or socket, so the sync and the async client run the same one.
+A `Flow` is a generator: it yields `Send`, `Sleep`, `Exclusive` or `Work`, is sent the outcome, and
+returns its result. It owns no clock, lock or socket, so both clients run the same one.
 See docs/decisions/0001-flows.md.
 """
 
@@ -38,7 +38,17 @@ class Exclusive:
     make: Callable[[], Flow[None]]
 
 
-Step: TypeAlias = Send | Sleep | Exclusive
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Run this function, which may block: on an event loop, in a worker thread.
+
+    An asynchronous function is awaited; the blocking driver refuses one.
+    """
+
+    function: Callable[[], Any]
+
+
+Step: TypeAlias = Send | Sleep | Exclusive | Work
 Flow: TypeAlias = Generator[Step, Any, T]
 
 
@@ -55,3 +65,8 @@ def sleep(seconds: float) -> Flow[None]:
 def exclusive(key: object, make: Callable[[], Flow[None]]) -> Flow[None]:
     """Run a flow alone."""
     yield Exclusive(key, make)
+
+
+def work(function: Callable[[], T]) -> Flow[T]:
+    """Run a function that may block."""
+    return cast("T", (yield Work(function)))

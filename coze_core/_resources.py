@@ -8,13 +8,15 @@ from coze_core._binding import (
     Resource,
     Runs,
     async_paging,
+    async_signing_in,
     async_streaming,
     awaiting,
     blocking,
     paging,
+    signing_in,
     streaming,
 )
-from coze_core._endpoints import account, bots, chat, conversations, files, messages
+from coze_core._endpoints import account, bots, chat, conversations, files, messages, oauth
 
 
 class Chats(Resource):
@@ -169,3 +171,23 @@ class AsyncUsers(AsyncResource):
     """The account behind the token."""
 
     me = awaiting(account.me)
+
+
+class OAuth(Resource):
+    """Signing in with the client's credential."""
+
+    sign_in = signing_in(oauth.sign_in)
+    exchange = signing_in(oauth.exchange)
+    device_code = signing_in(oauth.device_code)
+    wait_for_user = signing_in(oauth.wait_for_user)
+    sign_out = signing_in(oauth.sign_out)
+
+
+class AsyncOAuth(AsyncResource):
+    """Signing in with the client's credential."""
+
+    sign_in = async_signing_in(oauth.sign_in)
+    exchange = async_signing_in(oauth.exchange)
+    device_code = async_signing_in(oauth.device_code)
+    wait_for_user = async_signing_in(oauth.wait_for_user)
+    sign_out = async_signing_in(oauth.sign_out)

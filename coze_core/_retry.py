@@ -85,7 +85,8 @@ def retrying(call: Call, policy: RetryPolicy) -> Flow[Reply]:
     while True:
         try:
             reply = yield from send(call)
-            reply.mask(call.secret)
+            for secret in (call.secret, *call.hidden):
+                reply.mask(secret)
             reply.raise_for_error()
         except CozeError as error:
             if attempt >= policy.max_retries or not may_resend(call, error):

@@ -5,11 +5,15 @@ import re
 from pathlib import Path
 
 import pytest
+from keys import key_pair
+
+from coze_core.emulator import OAuthApp
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
     "README.md",
     "docs/client.md",
+    "docs/auth.md",
     "docs/langchain.md",
     "docs/tools.md",
     "docs/migration.md",
@@ -26,7 +30,12 @@ def examples():
 
 
 @pytest.mark.parametrize("code", list(examples()))
-def test_an_example_runs(code, emulator, monkeypatch, capsys):
+def test_an_example_runs(code, emulator, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    private, public = key_pair()
+    Path("key.pem").write_text(private)
+    emulator.add_oauth_app(OAuthApp("app", public_keys={"kid-1": public}, device_answer="granted"))
+    monkeypatch.setenv("COZE_CLIENT_ID", "app")
     monkeypatch.setenv("COZE_API_TOKEN", emulator.token)
     monkeypatch.setenv("COZE_API_BASE", emulator.base_url)
     monkeypatch.setenv("COZE_BOT_ID", emulator.bot_id("assistant"))

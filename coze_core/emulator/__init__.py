@@ -1,5 +1,6 @@
 """A local Coze for tests, demos and work without a network: real HTTP, real event streams."""
 
+from coze_core.emulator._access import OAuthApp
 from coze_core.emulator._bots import (
     Audio,
     Bot,
@@ -45,6 +46,7 @@ __all__ = [
     "FollowUp",
     "Knowledge",
     "NextAnswer",
+    "OAuthApp",
     "Part",
     "Pause",
     "Question",

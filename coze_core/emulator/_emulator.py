@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from coze_core.emulator._access import Grant, OAuthApp
 from coze_core.emulator._bots import Bot
 from coze_core.emulator._builtin import builtin_bots
 from coze_core.emulator._faults import Faults
-from coze_core.emulator._http import Request, Response
+from coze_core.emulator._http import OAuthApiError, Request, Response
+from coze_core.emulator._oauth import answer_device
 from coze_core.emulator._profile import PROFILES, ProfileName
 from coze_core.emulator._service import Service
 from coze_core.emulator._state import State
@@ -98,7 +100,8 @@ class Emulator:
         self.requests = Requests()
         self.faults = Faults()
         self._state = State(Store(db), PROFILES[profile])
-        self._service = Service(self._state, token, self.faults)
+        self._state.access.allow(token, Grant())
+        self._service = Service(self._state, self.faults)
         self._host, self._port = host, port
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -135,6 +138,57 @@ class Emulator:
             KeyError: If there is no bot of that name.
         """
         return self.bots[name].id
+
+    # -- who may do what
+
+    def add_token(
+        self,
+        token: str,
+        *,
+        permissions: Sequence[str] | None = None,
+        bot_ids: Sequence[str] | None = None,
+        expires_in: float | None = None,
+    ) -> str:
+        """Let another token in and return it.
+
+        Args:
+            token: The token.
+            permissions: What it may do, such as `Connector.botChat`; None for everything.
+            bot_ids: The bots it may chat with; None for all.
+            expires_in: Seconds until it ends; None for never.
+        """
+        ends = None if expires_in is None else self._state.clock.now() + expires_in
+        grant = Grant(
+            expires_at=ends,
+            permissions=None if permissions is None else frozenset(permissions),
+            bot_ids=None if bot_ids is None else frozenset(bot_ids),
+        )
+        self._state.access.allow(token, grant)
+        return token
+
+    def revoke_token(self, token: str) -> None:
+        """Let a token in no more."""
+        self._state.access.revoke(token)
+
+    def add_oauth_app(self, app: OAuthApp) -> OAuthApp:
+        """Add an app that people sign in with, and return it."""
+        self._state.access.apps[app.client_id] = app
+        return app
+
+    def answer_device(self, user_code: str, *, granted: bool = True) -> None:
+        """Answer the question of a device for its user.
+
+        Raises:
+            KeyError: If there is no such code.
+        """
+        try:
+            answer_device(self._state, user_code, "granted" if granted else "denied")
+        except OAuthApiError as error:
+            raise KeyError(error.message) from None
+
+    def advance(self, seconds: float) -> None:
+        """Put the emulator's clock forward, so that tokens and codes end."""
+        self._state.clock.ahead += seconds
 
     # -- ways in
 

@@ -93,15 +93,34 @@ class ApiError(Exception):
         self.plain = plain
 
 
+class OAuthApiError(ApiError):
+    """What the OAuth endpoints refuse with, in a form of their own (section 7.6).
+
+    Args:
+        name: The OAuth name of the reason.
+        message: What went wrong.
+        status: The HTTP status.
+    """
+
+    def __init__(self, name: str, message: str, *, status: int = 400) -> None:
+        super().__init__(4000, message, status=status)
+        self.name = name
+
+
 class Clock:
     """Time and ids; ids are decimal int64 text and grow."""
 
     def __init__(self) -> None:
         self._last = 0
+        self.ahead = 0.0  # seconds that tests have put it forward
+
+    def now(self) -> float:
+        """Return the Unix time."""
+        return time.time() + self.ahead
 
     def seconds(self) -> int:
-        """Return the Unix time."""
-        return int(time.time())
+        """Return the Unix time in whole seconds."""
+        return int(self.now())
 
     def new_id(self) -> str:
         """Return an id that was never used."""

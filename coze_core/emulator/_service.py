@@ -6,16 +6,18 @@ here.
 
 from __future__ import annotations
 
-import hmac
+import email.utils
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from coze_core.emulator import _chats, _conversations, _others
+from coze_core.emulator import _chats, _conversations, _oauth, _others
+from coze_core.emulator._access import Grant
 from coze_core.emulator._faults import Fault, Faults, disturbed
-from coze_core.emulator._http import ApiError, Request, Response
-from coze_core.emulator._state import Reply, State, Stream
+from coze_core.emulator._http import ApiError, OAuthApiError, Request, Response
+from coze_core.emulator._state import Redirect, Reply, State, Stream
 
 Endpoint = Callable[..., Reply]
 FAULT_HEADER: Final = "x-coze-emulator-fault"
@@ -61,7 +63,16 @@ _ROUTES: Final[list[tuple[str, str, Endpoint, bool]]] = [
     ("GET", "/v1/space/published_bots_list", _others.list_bots_legacy, False),
     ("GET", "/v1/workspaces", _others.list_workspaces, False),
     ("GET", "/v1/users/me", _others.me, False),
+    ("POST", "/api/permission/oauth2/token", _oauth.token, False),
+    ("POST", "/api/permission/oauth2/account/{id}/token", _oauth.token, False),
+    ("POST", "/api/permission/oauth2/enterprise_id/{id}/token", _oauth.token, False),
+    ("GET", "/api/permission/oauth2/authorize", _oauth.authorize, False),
+    ("GET", "/api/permission/oauth2/workspace_id/{id}/authorize", _oauth.authorize, False),
+    ("POST", "/api/permission/oauth2/device/code", _oauth.device_code, False),
+    ("POST", "/api/permission/oauth2/workspace_id/{id}/device/code", _oauth.device_code, False),
+    ("GET", "/open/oauth/device", _oauth.confirm_device, False),
 ]
+OPEN_PATHS: Final = ("/api/permission/oauth2/", "/open/oauth/")  # no token is needed to get one
 
 
 def _compiled(path: str) -> re.Pattern[str]:
@@ -73,13 +84,11 @@ class Service:
 
     Args:
         state: What is remembered.
-        token: The token that requests must carry.
         faults: What goes wrong with the next requests.
     """
 
-    def __init__(self, state: State, token: str, faults: Faults) -> None:
+    def __init__(self, state: State, faults: Faults) -> None:
         self.state = state
-        self._token = token
         self._faults = faults
         studio = state.profile.is_studio
         self._routes = [
@@ -90,6 +99,11 @@ class Service:
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
+        response = self._answer(request)
+        date = email.utils.formatdate(self.state.clock.now(), usegmt=True)
+        return replace(response, headers={"date": date, **response.headers})
+
+    def _answer(self, request: Request) -> Response:
         log_id = self.state.clock.log_id()
         fault = self._faults.take(request.path)
         try:
@@ -101,6 +115,8 @@ class Service:
             reply = self._find(request)
         except ApiError as error:
             return self._dressed(self._refusal(request, error, log_id), fault)
+        if isinstance(reply, Redirect):
+            return Response(302, {"location": reply.location})
         if isinstance(reply, Stream):
             return self._stream(reply, fault or reply.fault, log_id)
         return self._dressed(self._json(200, reply, log_id), fault)
@@ -116,7 +132,12 @@ class Service:
         raise ApiError(4000, "not found", status=404, plain=True)
 
     def _check_token(self, request: Request) -> None:
-        if hmac.compare_digest(request.token.encode(), self._token.encode()):
+        if request.path.startswith(OPEN_PATHS) and not self.state.profile.is_studio:
+            return
+        grant = self.state.access.grant_of(request.token)
+        if grant is not None:
+            self.state.access.check(request, grant)
+            self._check_bot(request, grant)
             return
         if self.state.profile.is_studio:
             reason = "invalid api key" if request.token else "missing authorization in header"
@@ -126,9 +147,18 @@ class Service:
             raise ApiError(4101, "The token you entered is incorrect. Please check and try again.")
         raise ApiError(700012006, "access token invalid", status=401, plain=True)
 
+    def _check_bot(self, request: Request, grant: Grant) -> None:
+        if grant.bot_ids is None or request.path != "/v3/chat":
+            return
+        if request.json.get("bot_id") not in grant.bot_ids:
+            raise ApiError(4101, "The token does not have the required permission: bot")
+
     # -- replies
 
     def _refusal(self, request: Request, error: ApiError, log_id: str) -> Response:
+        if isinstance(error, OAuthApiError):
+            named = {"error_code": error.name, "error_message": error.message, "error": error.name}
+            return self._json(error.status, named, log_id)
         body: dict[str, Any] = {"code": error.code, "msg": error.message}
         profile = self.state.profile
         if profile.is_studio and request.path == "/v3/chat" and error.code != 700012006:
@@ -140,7 +170,8 @@ class Service:
         return self._json(error.status, body, log_id)
 
     def _json(self, status: int, body: Mapping[str, Any], log_id: str) -> Response:
-        if not self.state.profile.is_studio and "detail" not in body and status == 200:
+        bare = status != 200 or "code" not in body or "detail" in body
+        if not self.state.profile.is_studio and not bare:
             body = {**body, "detail": {"logid": log_id}}
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         headers = {

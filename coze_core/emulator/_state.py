@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from coze_core.emulator._access import Access
 from coze_core.emulator._bots import Bot
 from coze_core.emulator._faults import Fault
 from coze_core.emulator._http import ApiError, Clock
@@ -25,18 +26,39 @@ class Stream:
     fault: Fault | None = None
 
 
-Reply: TypeAlias = Mapping[str, Any] | Stream
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """A reply that sends a browser elsewhere."""
+
+    location: str
+
+
+Reply: TypeAlias = Mapping[str, Any] | Stream | Redirect
+
+
+@dataclass
+class OAuthState:
+    """The sign-ins that are under way."""
+
+    codes: dict[str, Document] = field(default_factory=dict)
+    refresh_tokens: dict[str, Document] = field(default_factory=dict)
+    devices: dict[str, Document] = field(default_factory=dict)
+    used_jwts: set[str] = field(default_factory=set)
 
 
 @dataclass
 class State:
-    """The bots, the store and the chats that run."""
+    """The bots, the store, the chats that run, and who may do what."""
 
     store: Store
     profile: Profile
     bots: dict[str, Bot] = field(default_factory=dict)
     runs: dict[str, ChatRun] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
+    oauth: OAuthState = field(default_factory=OAuthState)
+
+    def __post_init__(self) -> None:
+        self.access = Access(self.clock)
 
     def new_conversation(
         self,

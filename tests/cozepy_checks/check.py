@@ -1,6 +1,6 @@
 """The official Python SDK, unmodified, against an emulator. Run by the environment that has it.
 
-Usage: python check.py BASE_URL TOKEN ECHO_BOT ASSISTANT_BOT SLOW_BOT WORKSPACE
+Usage: python check.py BASE_URL TOKEN ECHO_BOT ASSISTANT_BOT SLOW_BOT WORKSPACE KEY_FILE
 """
 
 import asyncio
@@ -8,20 +8,31 @@ import sys
 import tempfile
 from pathlib import Path
 
+import httpx
 from cozepy import (
     AsyncCoze,
+    AsyncJWTOAuthApp,
     AsyncTokenAuth,
     ChatEventType,
     ChatStatus,
     Coze,
     CozeAPIError,
+    CozePKCEAuthError,
+    CozePKCEAuthErrorType,
+    DeviceOAuthApp,
+    JWTAuth,
+    JWTOAuthApp,
     Message,
     MessageType,
+    PKCEOAuthApp,
+    Scope,
     TokenAuth,
     ToolOutput,
+    WebOAuthApp,
 )
 
-BASE_URL, TOKEN, ECHO, ASSISTANT, SLOW, WORKSPACE = sys.argv[1:]
+BASE_URL, TOKEN, ECHO, ASSISTANT, SLOW, WORKSPACE = sys.argv[1:7]
+PRIVATE_KEY = Path(sys.argv[7])
 coze = Coze(auth=TokenAuth(TOKEN), base_url=BASE_URL)
 question = Message.build_user_question_text("What is 2 + 3?")
 
@@ -112,6 +123,61 @@ def check_files_bots_and_account():
     assert coze.users.me().user_name == "emulated"
 
 
+def check_oauth():
+    app = JWTOAuthApp("cozepy", PRIVATE_KEY.read_text(), "kid-1", base_url=BASE_URL)
+    scope = Scope.build_bot_chat([ECHO])
+    token = app.get_access_token(ttl=3600, scope=scope, session_name="ann")
+    assert token.access_token.startswith("czs_")
+    limited = Coze(auth=TokenAuth(token.access_token), base_url=BASE_URL)
+    hello = [Message.build_user_question_text("hello")]
+    text, _ = streamed(limited.chat.stream(bot_id=ECHO, user_id="u", additional_messages=hello))
+    assert text == "hello"
+    automatic = Coze(
+        auth=JWTAuth(
+            client_id="cozepy",
+            private_key=PRIVATE_KEY.read_text(),
+            public_key_id="kid-1",
+            base_url=BASE_URL,
+        ),
+        base_url=BASE_URL,
+    )
+    assert automatic.users.me().user_name
+    back = "https://me.example/back"
+
+    def code_of(url):
+        location = httpx.get(url).headers["location"]
+        return httpx.URL(location).params["code"]
+
+    web = WebOAuthApp("cozepy-web", "secret", base_url=BASE_URL, www_base_url=BASE_URL)
+    token = web.get_access_token(back, code_of(web.get_oauth_url(back, state="s")))
+    again = web.refresh_access_token(token.refresh_token)
+    assert again.refresh_token != token.refresh_token
+    assert Coze(auth=TokenAuth(again.access_token), base_url=BASE_URL).users.me().user_name
+    for method in ("plain", "S256"):
+        pkce = PKCEOAuthApp("cozepy-pkce", base_url=BASE_URL, www_base_url=BASE_URL)
+        url = pkce.get_oauth_url(back, "verifier-" * 6, method)
+        token = pkce.get_access_token(back, code_of(url), "verifier-" * 6)
+        assert pkce.refresh_access_token(token.refresh_token).access_token
+    device = DeviceOAuthApp("cozepy-pkce", base_url=BASE_URL)
+    shown = device.get_device_code()
+    try:
+        device.get_access_token(shown.device_code, poll=False)
+    except CozePKCEAuthError as error:
+        assert error.error == CozePKCEAuthErrorType.AUTHORIZATION_PENDING
+    else:
+        raise AssertionError("nobody has confirmed yet")
+    httpx.get(shown.verification_url)
+    token = device.get_access_token(shown.device_code, poll=True)
+    assert device.refresh_access_token(token.refresh_token).access_token
+
+
+async def check_async_oauth():
+    app = AsyncJWTOAuthApp("cozepy", PRIVATE_KEY.read_text(), "kid-1", base_url=BASE_URL)
+    token = await app.get_access_token(ttl=900)
+    client = AsyncCoze(auth=AsyncTokenAuth(token.access_token), base_url=BASE_URL)
+    assert (await client.users.me()).user_name
+
+
 async def check_async():
     client = AsyncCoze(auth=AsyncTokenAuth(TOKEN), base_url=BASE_URL)
     text = ""
@@ -132,9 +198,11 @@ checks = [
     check_cancel_and_errors,
     check_conversations,
     check_files_bots_and_account,
+    check_oauth,
 ]
 for check in checks:
     check()
     print(check.__name__, "ok")
 asyncio.run(check_async())
+asyncio.run(check_async_oauth())
 print("check_async ok")

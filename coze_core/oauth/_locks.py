@@ -1,0 +1,46 @@
+"""Locks on files: between processes, and gone with the process that holds one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def lock(file: BinaryIO, *, wait: bool) -> None:
+        """Lock an open file.
+
+        Raises:
+            BlockingIOError: If another process has it and we do not wait.
+        """
+        file.seek(0)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise BlockingIOError("another process holds the lock") from error
+else:
+    import fcntl
+
+    def lock(file: BinaryIO, *, wait: bool) -> None:
+        """Lock an open file.
+
+        Raises:
+            BlockingIOError: If somebody else has it and we do not wait.
+        """
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's list of files to the disk, where the system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some file systems do not sync folders
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,180 @@
+"""What all renewing credentials have in common: when to renew, one at a time, and keeping it.
+
+A token is renewed some seconds before it ends. The first caller that finds it so does the work and
+the others wait for it, whichever thread or event loop they run on; a caller in another process
+waits too if the store is a file, and then takes what it finds there.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from coze_core._config import resolve_base_url
+from coze_core._errors import APIConnectionError, CozeError
+from coze_core._flow import Flow, sleep, work
+from coze_core.oauth._grants import Granted, OAuthToken
+from coze_core.oauth._stores import MemoryStore, TokenStore
+
+_LOG: Final = logging.getLogger("coze_core")
+_LOCK_WAIT: Final = 0.05  # seconds between two looks at a lock of another process
+_LOCK_PATIENCE: Final = 30.0  # seconds, after which the other one is taken for stuck
+_LATER: Final = 5.0  # seconds until a renewal is tried again that failed ahead of time
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The present token, when it ends and when to renew it, by our own clock."""
+
+    token: OAuthToken
+    ends: float
+    renew: float
+
+
+class RenewingAuth:
+    """A credential that fetches its tokens.
+
+    Args:
+        name: What the token is kept under in the store, besides client id and host.
+        client_id: The OAuth app.
+        base_url: The API host; `COZE_API_BASE`, else https://api.coze.com, if None.
+        region: `com` or `cn`, instead of base_url.
+        store: Where tokens are kept; in memory only if None.
+        leeway: Renew this many seconds before a token ends; by the token's life if None.
+        clock: Seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        client_id: str,
+        base_url: str | None,
+        region: str | None,
+        store: TokenStore | None,
+        leeway: float | None,
+        clock: Callable[[], float],
+    ) -> None:
+        if not client_id.strip():
+            raise ValueError("client_id must not be empty: it is the OAuth app's id")
+        if leeway is not None and leeway < 0:
+            raise ValueError("leeway must not be negative: it is in seconds before the end")
+        self.client_id = client_id.strip()
+        self.base_url = resolve_base_url(base_url, region)
+        self.store = store if store is not None else MemoryStore()
+        self.leeway = leeway
+        self._clock = clock
+        self._kept: Kept | None = None
+        self._quiet_until = 0.0
+        host = self.base_url.split("://", 1)[1]
+        self.key = "|".join(part for part in (host, self.client_id, name) if part)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(client_id={self.client_id!r}, base_url={self.base_url!r})"
+
+    # -- what a client asks
+
+    @property
+    def refreshable(self) -> bool:
+        """Whether a refused token is worth another try: it is renewed first."""
+        return True
+
+    def token(self) -> str | None:
+        """Return the token, or None if a new one has to be fetched first."""
+        kept = self._kept
+        if kept is None:
+            return None
+        now = self._clock()
+        if now < kept.renew or now < min(self._quiet_until, kept.ends):
+            return kept.token.access_token
+        return None
+
+    def refresh(self, stale: str | None) -> Flow[None]:
+        """Fetch a new token, unless somebody has done so meanwhile.
+
+        Args:
+            stale: The token that the server has refused; None if it is only old.
+
+        Raises:
+            OAuthError: The server granted none.
+            CozeError: The server could not be reached.
+        """
+        if self._good(stale):
+            return
+        locked = yield from self._lock()
+        try:
+            stored = yield from work(lambda: self.store.load(self.key))
+            if self._take(stored, stale):
+                return
+            yield from self._renew(stored, stale)
+        finally:
+            if locked:
+                self.store.unlock(self.key)
+
+    def _renew(self, stored: OAuthToken | None, stale: str | None) -> Flow[None]:
+        try:
+            granted = yield from self._fetch(stored)
+        except CozeError as error:
+            if self._may_wait(error, stale):
+                return
+            raise
+        yield from self._keep(granted)
+
+    def _keep(self, granted: Granted) -> Flow[None]:
+        # First in memory: should the disk be full, this process goes on with what it has got.
+        self._kept = self._dated(granted.token, granted.lifetime)
+        self._quiet_until = 0.0
+        yield from work(lambda: self.store.save(self.key, granted.token))
+
+    def _fetch(self, stored: OAuthToken | None) -> Flow[Granted]:
+        """Ask the server for a token, given the one that is in the store."""
+        raise NotImplementedError
+
+    # -- inside
+
+    def _dated(self, token: OAuthToken, lifetime: float) -> Kept:
+        usual = 30.0 if lifetime >= 600 else 10.0 if lifetime >= 60 else 5.0
+        margin = usual if self.leeway is None else self.leeway
+        now = self._clock()
+        # A token shorter than its margin would be renewed for every request.
+        return Kept(token, now + lifetime, now + lifetime - min(margin, lifetime / 2))
+
+    def _good(self, stale: str | None) -> bool:
+        token = self.token()
+        return token is not None and token != stale
+
+    def _take(self, stored: OAuthToken | None, stale: str | None) -> bool:
+        """Take over a token that another process has stored, if it is any good."""
+        if stored is None or stored.access_token == stale:
+            return False
+        known = self._kept
+        if known is None or known.token != stored:
+            self._kept = self._dated(stored, stored.expires_at - self._clock())
+        return self._good(stale)
+
+    def _may_wait(self, error: CozeError, stale: str | None) -> bool:
+        """Whether the old token serves a little longer, when renewing it early has failed."""
+        kept, now = self._kept, self._clock()
+        may = isinstance(error, APIConnectionError) or error.retryable
+        if not may or stale is not None or kept is None or now >= kept.ends:
+            return False
+        _LOG.warning("the token could not be renewed ahead of time, trying again soon: %s", error)
+        self._quiet_until = now + _LATER
+        return True
+
+    def _lock(self) -> Flow[bool]:
+        """Keep other processes from renewing at the same time, as far as the store can."""
+        ends = time.monotonic() + _LOCK_PATIENCE
+        while not (yield from work(lambda: self.store.try_lock(self.key))):
+            if time.monotonic() > ends:
+                _LOG.warning("another process holds the token's lock for too long; going on")
+                return False
+            yield from sleep(_LOCK_WAIT)
+        return True
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A token in memory stays where it is: the copy fetches its own, or finds it in the store.
+        return {**self.__dict__, "_kept": None, "_quiet_until": 0.0}

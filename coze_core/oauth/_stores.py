@@ -1,0 +1,269 @@
+"""Where tokens are kept: in memory, in a file of the owner's, in the system's keyring."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+import tempfile
+import threading
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol, runtime_checkable
+
+from coze_core.oauth._grants import OAuthToken
+from coze_core.oauth._locks import lock, sync_folder
+
+_LOG: Final = logging.getLogger("coze_core")
+_OWNER_ONLY: Final = 0o600
+
+
+@runtime_checkable
+class TokenStore(Protocol):
+    """Keeps tokens by key. Its methods may block; on an event loop they run in a worker thread."""
+
+    def load(self, key: str) -> OAuthToken | None:
+        """Return the token of a key, or None."""
+
+    def save(self, key: str, token: OAuthToken) -> None:
+        """Keep a token in place of the one before."""
+
+    def delete(self, key: str) -> None:
+        """Forget a token, if there is one."""
+
+    def try_lock(self, key: str) -> bool:
+        """Keep other processes out of a renewal; False if one of them is at it."""
+
+    def unlock(self, key: str) -> None:
+        """Let others in again."""
+
+
+class MemoryStore:
+    """Keeps tokens as long as the process lives. It cannot be pickled: that would copy secrets."""
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, OAuthToken] = {}
+
+    def __repr__(self) -> str:
+        return f"MemoryStore({len(self._tokens)} tokens)"
+
+    def load(self, key: str) -> OAuthToken | None:
+        """Return the token of a key, or None."""
+        return self._tokens.get(key)
+
+    def save(self, key: str, token: OAuthToken) -> None:
+        """Keep a token in place of the one before."""
+        self._tokens[key] = token
+
+    def delete(self, key: str) -> None:
+        """Forget a token, if there is one."""
+        self._tokens.pop(key, None)
+
+    def try_lock(self, key: str) -> bool:  # noqa: ARG002 - no other process sees this memory
+        """Return True."""
+        return True
+
+    def unlock(self, key: str) -> None:
+        """Do nothing."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return MemoryStore, ()  # empty: what it keeps stays in this process
+
+
+class FileStore:
+    """Keeps tokens in a file that only its owner can read, safe against a crash at any moment.
+
+    A new version is written beside the file, flushed to the disk and then put in its place, so
+    that there is always a whole one. Processes that share the file renew one after the other.
+
+    Args:
+        path: The file; `coze-bridge/tokens.json` in the user's configuration folder if None.
+
+    Example:
+        >>> store = FileStore("tokens.json")  # doctest: +SKIP
+        >>> auth = UserAuth("client-id", store=store)  # doctest: +SKIP
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self.path = Path(path) if path is not None else default_path()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: dict[str, BinaryIO] = {}
+
+    def __repr__(self) -> str:
+        return f"FileStore({str(self.path)!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.path = state["path"]
+        self._begin()
+
+    def load(self, key: str) -> OAuthToken | None:
+        """Return the token of a key, or None.
+
+        Raises:
+            ValueError: If the file is not one of ours.
+            OSError: If it cannot be read.
+        """
+        data = self._read().get(key)
+        return None if data is None else OAuthToken.from_dict(data)
+
+    def save(self, key: str, token: OAuthToken) -> None:
+        """Keep a token in place of the one before.
+
+        Raises:
+            ValueError: If the file is not one of ours.
+            OSError: If it cannot be written.
+        """
+        self._change(key, token.as_dict())
+
+    def delete(self, key: str) -> None:
+        """Forget a token, if there is one."""
+        self._change(key, None)
+
+    # -- the file
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            text = self.path.read_text(encoding="utf-8")
+            self._close_to_others()
+        except FileNotFoundError:
+            return {}
+        try:
+            tokens = json.loads(text)["tokens"]
+            return dict(tokens)
+        except (ValueError, KeyError, TypeError):
+            raise ValueError(
+                f"{str(self.path)!r} is not a token file: name another one or remove it / "
+                f"不是有效的令牌文件，请更换路径或删除该文件"
+            ) from None
+
+    def _close_to_others(self) -> None:
+        if os.name == "posix" and self.path.stat().st_mode & 0o077:
+            _LOG.warning("%s could be read by others; it is closed to them now", self.path)
+            self.path.chmod(_OWNER_ONLY)
+
+    def _change(self, key: str, value: dict[str, Any] | None) -> None:
+        # Other keys of the same file may be saved at the same time, by threads and processes.
+        with self._guard, self._locked("", wait=True):
+            tokens = self._read()
+            if value is None:
+                tokens.pop(key, None)
+            else:
+                tokens[key] = value
+            self._write(json.dumps({"version": 1, "tokens": tokens}, indent=2))
+
+    def _write(self, text: str) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # `mkstemp` makes files for their owner only.
+        descriptor, name = tempfile.mkstemp(prefix=self.path.name, dir=self.path.parent)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(self.path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        sync_folder(self.path.parent)
+
+    # -- locks between processes; a process that dies lets go of them
+
+    def try_lock(self, key: str) -> bool:
+        """Keep other processes out of a renewal; False if one of them is at it."""
+        try:
+            # One file for each key: renewing two users' tokens must not wait for one another.
+            self._locks[key] = self._locked(f".{zlib.crc32(key.encode()):08x}", wait=False)
+        except BlockingIOError:
+            return False
+        return True
+
+    def unlock(self, key: str) -> None:
+        """Let others in again."""
+        held = self._locks.pop(key, None)
+        if held is not None:
+            held.close()
+
+    def _locked(self, suffix: str, *, wait: bool) -> BinaryIO:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = self.path.with_name(f"{self.path.name}{suffix}.lock").open("ab")
+        try:
+            lock(file, wait=wait)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+
+def default_path() -> Path:
+    """Return where tokens are kept if nobody says: in the user's configuration folder."""
+    if sys.platform == "win32":
+        base = os.environ.get("APPDATA") or "~/AppData/Roaming"
+    elif sys.platform == "darwin":
+        base = "~/Library/Application Support"
+    else:
+        base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return Path(base).expanduser() / "coze-bridge" / "tokens.json"
+
+
+class KeyringStore:
+    """Keeps tokens in the system's keyring, through the `keyring` package (extra `keyring`).
+
+    Args:
+        service: The name under which the keyring lists them.
+
+    Raises:
+        ImportError: If the package is not installed.
+    """
+
+    def __init__(self, service: str = "coze-bridge") -> None:
+        try:
+            import keyring  # noqa: F401 - only those who choose this store pay for the package
+        except ImportError as error:
+            raise ImportError(
+                "KeyringStore needs the package 'keyring': pip install 'coze-bridge[keyring]' / "
+                "KeyringStore 需要安装 keyring：pip install 'coze-bridge[keyring]'"
+            ) from error
+        self.service = service
+
+    def __repr__(self) -> str:
+        return f"KeyringStore({self.service!r})"
+
+    def load(self, key: str) -> OAuthToken | None:
+        """Return the token of a key, or None.
+
+        Raises:
+            ValueError: If the entry is not one of ours.
+        """
+        import keyring
+
+        text = keyring.get_password(self.service, key)
+        return None if text is None else OAuthToken.from_dict(json.loads(text))
+
+    def save(self, key: str, token: OAuthToken) -> None:
+        """Keep a token in place of the one before."""
+        import keyring
+
+        keyring.set_password(self.service, key, json.dumps(token.as_dict()))
+
+    def delete(self, key: str) -> None:
+        """Forget a token, if there is one."""
+        import keyring
+        from keyring.errors import PasswordDeleteError
+
+        with contextlib.suppress(PasswordDeleteError):  # there was none
+            keyring.delete_password(self.service, key)
+
+    def try_lock(self, key: str) -> bool:  # noqa: ARG002 - keyrings have no locks
+        """Return True: a keyring cannot keep other processes out."""
+        return True
+
+    def unlock(self, key: str) -> None:
+        """Do nothing."""
