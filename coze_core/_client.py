@@ -22,6 +22,7 @@ from coze_core._config import (
 from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._endpoints import chat
 from coze_core._flow import Flow, send
+from coze_core._http import check_addresses
 from coze_core._memo import Memo
 from coze_core._models import Chat
 from coze_core._pump import Pump, StreamRequest
@@ -162,13 +163,15 @@ def _config(
     headers: Mapping[str, str] | None,
     proxy: str | None,
 ) -> ClientConfig:
-    return ClientConfig(
+    config = ClientConfig(
         base_url=resolve_base_url(base_url, region),
         timeouts=Timeouts.of(timeout),
         retry=RetryPolicy(max_retries=max_retries),
         headers=check_headers(headers or {}),
         proxy=proxy,
     )
+    check_addresses(config)
+    return config
 
 
 def _check_given(http_client: object, kind: type, transport: object, transport_kind: type) -> None:

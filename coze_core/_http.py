@@ -31,6 +31,28 @@ def ssl_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+def check_addresses(config: ClientConfig) -> None:
+    """Refuse addresses that the HTTP library or the resolver would not take later.
+
+    Raises:
+        ValueError: Naming the setting, never its value, which may hold a password.
+    """
+    try:
+        httpx.URL(config.base_url).host.removesuffix(".").encode("idna")
+    except (httpx.InvalidURL, ValueError):
+        raise ValueError("base_url names a host that cannot be") from None
+    if config.proxy is None:
+        return
+    try:
+        host = httpx.Proxy(config.proxy).url.host
+    except (httpx.InvalidURL, ValueError):
+        host = ""
+    if not host:
+        raise ValueError(
+            "proxy must be a URL that begins with http://, https://, socks5:// or socks5h://"
+        )
+
+
 def client_options(config: ClientConfig) -> dict[str, Any]:
     """Return what both kinds of HTTP client are made with."""
     timeouts = config.timeouts
@@ -43,7 +65,8 @@ def client_options(config: ClientConfig) -> dict[str, Any]:
         ),
         "limits": LIMITS,
         "follow_redirects": False,  # a redirect could carry the token to another host
-        "verify": ssl_context() if config.base_url.startswith("https") else False,
+        # Making the TLS settings takes long; only what is plain HTTP for certain goes without.
+        "verify": False if config.base_url.startswith("http://") else ssl_context(),
         "proxy": config.proxy,
     }
 
