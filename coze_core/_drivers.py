@@ -30,6 +30,7 @@ from coze_core._http import (
     request_options,
 )
 from coze_core._loops import LoopPools, Pool, running_loop
+from coze_core._watchdog import Hold
 
 T = TypeVar("T")
 
@@ -56,10 +57,32 @@ def _on_event_loop() -> bool:
 # -- blocking
 
 
+class _Held(httpx.SyncByteStream):
+    """A body that lets go of its connection just before the connection is given back."""
+
+    def __init__(self, body: httpx.SyncByteStream, hold: Hold) -> None:
+        self._body = body
+        self._hold = hold
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
+
+    def close(self) -> None:
+        self._hold.let_go()
+        self._body.close()
+
+
 class Body:
-    """The open body of a streamed reply."""
+    """The open body of a streamed reply.
+
+    Attributes:
+        hold: Its connection, as long as that is not given back.
+    """
 
     def __init__(self, response: httpx.Response, config: ClientConfig) -> None:
+        self.hold = Hold(_socket_of(response))
+        if isinstance(response.stream, httpx.SyncByteStream):
+            response.stream = _Held(response.stream, self.hold)
         self._response = response
         self._config = config
         self._blocks = response.iter_raw() if is_plain(response) else response.iter_bytes()
@@ -99,17 +122,27 @@ class Body:
         except httpx.HTTPError as error:
             raise connection_error(error, self._config) from error
 
-    @property
-    def socket(self) -> Any:
-        """The socket underneath, or None where there is none of its own."""
-        stream = self._response.extensions.get("network_stream")
-        if stream is None or self._response.http_version == "HTTP/2":
-            return None
-        return stream.get_extra_info("socket")
-
     def close(self) -> None:
         """Close the connection, or give it back if the body was read to its end."""
         self._response.close()
+
+
+def _socket_of(response: httpx.Response) -> Any:
+    """Return the socket underneath, or None where there is none of its own."""
+    stream = response.extensions.get("network_stream")
+    if stream is None or response.http_version == "HTTP/2":
+        return None
+    return stream.get_extra_info("socket")
+
+
+class _Own:
+    """An HTTP client of our own and what is under way with it."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self.client = client
+        self.calls = 0
+        self.ending = False
+        self.bodies: weakref.WeakSet[Body] = weakref.WeakSet()
 
 
 class SyncDriver:
@@ -124,7 +157,7 @@ class SyncDriver:
         self.config = config
         self.given_client = client
         self.transport = transport
-        self._own: httpx.Client | None = None
+        self._own: _Own | None = None
         self._lock = threading.Lock()
 
     def run(self, flow: Flow[T]) -> T:
@@ -166,7 +199,22 @@ class SyncDriver:
             lock.release()
 
     def _send(self, call: Call) -> Reply:
-        client = self._client()
+        if self.given_client is not None:
+            return self._send_with(self.given_client, call)
+        own = self._begin()
+        try:
+            reply = self._send_with(own.client, call)
+            if isinstance(reply.stream, Body):
+                with self._lock:
+                    own.bodies.add(reply.stream)
+                    ending = own.ending
+                if ending:
+                    reply.stream.hold.end()
+            return reply
+        finally:
+            self._done(own)
+
+    def _send_with(self, client: httpx.Client, call: Call) -> Reply:
         with contextlib.ExitStack() as stack:
             form = multipart(call, _opened(call.upload, stack))
             request = client.build_request(**request_options(call, self.config), **form)
@@ -192,26 +240,41 @@ class SyncDriver:
         body.close()
         return Reply(response.status_code, headers, content)
 
-    def _client(self) -> httpx.Client:
-        if self.given_client is not None:
-            return self.given_client
-        client = self._own
-        if client is None:
-            with self._lock:
-                if self._own is None:
-                    options = client_options(self.config)
-                    self._own = httpx.Client(**options, transport=self.transport)
-                    # A client that nobody closes closes its sockets when it is collected.
-                    weakref.finalize(self, self._own.close)
-                client = self._own
-        return client
+    def _begin(self) -> _Own:
+        """Return our HTTP client, made if there is none, for one more call."""
+        with self._lock:
+            own = self._own
+            if own is None:
+                options = client_options(self.config)
+                own = self._own = _Own(httpx.Client(**options, transport=self.transport))
+                # A client that nobody closes closes its sockets when it is collected.
+                weakref.finalize(self, own.client.close)
+            own.calls += 1
+            return own
+
+    def _done(self, own: _Own) -> None:
+        with self._lock:
+            own.calls -= 1
+            last = own.ending and not own.calls
+        if last:
+            own.client.close()
 
     def close(self) -> None:
-        """Close our own connections; a client that was given stays open."""
+        """Close our own connections; a client that was given stays open.
+
+        Open streams end at once. A call that is under way in another thread ends as it would
+        have, and its connection is closed then.
+        """
         with self._lock:
-            client, self._own = self._own, None
-        if client is not None:
-            client.close()
+            own, self._own = self._own, None
+            if own is None:
+                return
+            own.ending = True
+            bodies, idle = list(own.bodies), not own.calls
+        for body in bodies:
+            body.hold.end()
+        if idle:
+            own.client.close()
 
 
 def _opened(upload: Upload | None, stack: contextlib.ExitStack) -> bytes | BinaryIO | None:

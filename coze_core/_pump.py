@@ -105,10 +105,17 @@ class Pump:
         self.over = True
         return taken
 
-    def broken(self, error: CozeError) -> CozeError | None:
-        """Return what to raise for an error that ended the reading; None if nothing was lost."""
+    def broken(self, error: CozeError, *, closed: bool = False) -> CozeError | None:
+        """Return what to raise for an error that ended the reading; None if nothing was lost.
+
+        Args:
+            error: The error.
+            closed: Whether it comes from our own closing, while the stream was being read.
+        """
         self.over = True
         turn = self.turn
+        if closed:
+            error = self.incomplete("it was closed")
         if isinstance(error, APIConnectionError):
             # All of the chat had come; audio may follow its end (section 10.5), so with audio
             # one cannot know.

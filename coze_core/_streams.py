@@ -71,6 +71,15 @@ class _Stream:
         self._pump.turn.log_id = reply.log_id
         return reply.stream
 
+    def _check_whole(self) -> None:
+        """Refuse to take what was closed half-way for the whole.
+
+        Raises:
+            IncompleteStreamError: If the stream was closed before it was over.
+        """
+        if not self._pump.over:
+            raise self._pump.incomplete("it was closed")
+
     def _wants_cancel(self) -> bool:
         return self._request.cancel_on_close and self._pump.should_cancel
 
@@ -143,6 +152,7 @@ class ChatStream(_Stream):
                 self._waiting = waiting = iter(batch)
                 for increment in waiting:
                     yield increment
+            self._check_whole()
         finally:
             self._left()
 
@@ -160,6 +170,7 @@ class ChatStream(_Stream):
             # Not `yield from`: that would close the reading when this iterator is given up.
             for batch in self._reading():  # noqa: UP028
                 yield batch
+            self._check_whole()
         finally:
             self._left()
 
@@ -189,6 +200,7 @@ class ChatStream(_Stream):
                             yield batch
                         if pump.over:
                             break
+                        self._check_deadline()
                     else:
                         batch = pump.finish()
                         if batch:
@@ -196,7 +208,7 @@ class ChatStream(_Stream):
                 except CozeError as error:
                     if bound.passed:
                         raise pump.too_slow(self._request.deadline or 0) from error
-                    told = pump.broken(error)
+                    told = pump.broken(error, closed=self._closed)
                     if told is not None:
                         raise told from error
             if pump.turn.error is not None:
@@ -209,12 +221,19 @@ class ChatStream(_Stream):
     def _bounded(self, body: Body) -> contextlib.AbstractContextManager[Bound]:
         if self._ends == _NEVER:
             return contextlib.nullcontext(Bound())
-        return ends_at(self._ends, body.socket)
+        return ends_at(self._ends, body.hold)
+
+    def _check_deadline(self) -> None:
+        """See to the deadline where no socket can be shut down: at least between two reads."""
+        if self._ends != _NEVER and self._driver.config.retry.clock() > self._ends:
+            raise self._pump.too_slow(self._request.deadline or 0)
 
     def _drain(self, body: Body, blocks: Iterator[bytes]) -> None:
         """Read the end of the body, so that the connection can serve again."""
+        if not body.hold.can_end:  # nothing would bound the reading
+            return
         clock = self._driver.config.retry.clock
-        with ends_at(clock() + DRAIN_SECONDS, body.socket), contextlib.suppress(CozeError):
+        with ends_at(clock() + DRAIN_SECONDS, body.hold), contextlib.suppress(CozeError):
             for _ in blocks:
                 _LOG.debug("the server sent more after the end of the stream")
 
@@ -233,11 +252,19 @@ class ChatStream(_Stream):
         return self._driver.run(self._flows.cancel(**self._ids()))
 
     def close(self) -> None:
-        """Close the socket; cancel the chat on the server if it is still running."""
+        """Close the socket; cancel the chat on the server if it is still running.
+
+        From another thread as well: whoever is reading then gets an IncompleteStreamError.
+        """
         if self._closed or self._body is None:
             self._closed = True
             return
         self._closed = True
+        self._body.hold.end()
+        # One that runs just now, here or in another thread, ends when the body is closed.
+        with contextlib.suppress(ValueError):
+            if self._batches is not None:
+                self._batches.close()
         self._body.close()
         if self._wants_cancel():
             try:
@@ -313,6 +340,7 @@ class AsyncChatStream(_Stream):
                 self._waiting = waiting = iter(batch)
                 for increment in waiting:
                     yield increment
+            self._check_whole()
         finally:
             await self._left()
 
@@ -330,6 +358,7 @@ class AsyncChatStream(_Stream):
                 yield rest
             async for batch in await self._reading():
                 yield batch
+            self._check_whole()
         finally:
             await self._left()
 
@@ -360,7 +389,7 @@ class AsyncChatStream(_Stream):
                     if pump.over:
                         break
             except CozeError as error:
-                told = pump.broken(error)
+                told = pump.broken(error, closed=self._closed)
                 if told is not None:
                     raise told from error
             if pump.turn.error is not None:
