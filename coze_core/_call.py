@@ -71,7 +71,8 @@ class Call:
         headers: Further headers.
         stream: Whether the reply's body is to be read as it comes.
         repeatable: Whether sending it twice does no harm.
-        timeout: Bound on each wait of this call, in seconds; None for the client's own.
+        timeout: The most that each wait of this call may take, in seconds, where the client's own
+            timeouts are longer.
     """
 
     method: str

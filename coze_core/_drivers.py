@@ -6,11 +6,15 @@ They stand side by side, in the same order, so that a difference between them is
 from __future__ import annotations
 
 import contextlib
+import contextvars
+import functools
 import itertools
 import threading
 import time
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Future, InvalidStateError, wait
+from contextvars import ContextVar
 from typing import Any, BinaryIO, Final, TypeVar
 
 import anyio
@@ -45,8 +49,14 @@ def _lock_of(key: object) -> threading.Lock:
         return _LOCKS.setdefault(key, threading.Lock())
 
 
+# Set in a thread that an event loop waits for.
+_LOOP_WAITS: Final[ContextVar[bool]] = ContextVar("coze_loop_waits", default=False)
+
+
 def _on_event_loop() -> bool:
-    """Whether blocking code runs inside a running event loop."""
+    """Whether an event loop stands still while this blocking code runs."""
+    if _LOOP_WAITS.get():
+        return True
     try:
         running_loop()
     except RuntimeError:
@@ -176,6 +186,39 @@ class SyncDriver:
             return result
         finally:
             flow.close()
+
+    def run_within(self, seconds: float, flow: Flow[Reply]) -> Reply | None:
+        """Run a flow in a thread of its own and wait for it only this long.
+
+        No timeout of a socket does that: a server that sends one byte at a time starts it anew
+        with each, and the HTTP library shows the socket only when the headers have come.
+
+        Returns:
+            The reply, or None if there is none in time. A stream that opens later is closed.
+        """
+        opened: Future[Reply] = Future()
+        context = contextvars.copy_context()
+        context.run(_LOOP_WAITS.set, _on_event_loop())
+        work = functools.partial(context.run, self._run_for, opened, flow)
+        threading.Thread(target=work, name="coze-opening", daemon=True).start()
+        try:
+            wait([opened], seconds)
+        finally:
+            given_up = opened.cancel()
+        return None if given_up else opened.result()
+
+    def _run_for(self, opened: Future[Reply], flow: Flow[Reply]) -> None:
+        try:
+            reply = self.run(flow)
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            with contextlib.suppress(InvalidStateError):
+                opened.set_exception(error)
+            return
+        try:
+            opened.set_result(reply)
+        except InvalidStateError:  # nobody waits any more
+            if isinstance(reply.stream, Body):
+                reply.stream.close()
 
     def _perform(self, step: object) -> Reply | None:
         if isinstance(step, Send):

@@ -55,14 +55,8 @@ def check_addresses(config: ClientConfig) -> None:
 
 def client_options(config: ClientConfig) -> dict[str, Any]:
     """Return what both kinds of HTTP client are made with."""
-    timeouts = config.timeouts
     return {
-        "timeout": httpx.Timeout(
-            connect=timeouts.connect,
-            read=timeouts.read,
-            write=timeouts.write,
-            pool=timeouts.pool,
-        ),
+        "timeout": _timeout(config, None),
         "limits": LIMITS,
         "follow_redirects": False,  # a redirect could carry the token to another host
         # Making the TLS settings takes long; only what is plain HTTP for certain goes without.
@@ -83,17 +77,15 @@ def request_options(call: Call, config: ClientConfig) -> dict[str, Any]:
         options["params"] = query
     if call.json is not None:
         options["json"] = call.json
-    if call.timeout is not None:
-        options["timeout"] = httpx.Timeout(call.timeout)
-    else:
-        timeouts = config.timeouts
-        options["timeout"] = httpx.Timeout(
-            connect=timeouts.connect,
-            read=timeouts.read,
-            write=timeouts.write,
-            pool=timeouts.pool,
-        )
+    options["timeout"] = _timeout(config, call.timeout)
     return options
+
+
+def _timeout(config: ClientConfig, most: float | None) -> httpx.Timeout:
+    timeouts = config.timeouts
+    waits = (timeouts.connect, timeouts.read, timeouts.write, timeouts.pool)
+    connect, read, write, pool = waits if most is None else (min(wait, most) for wait in waits)
+    return httpx.Timeout(connect=connect, read=read, write=write, pool=pool)
 
 
 def multipart(call: Call, content: Any) -> dict[str, Any]:

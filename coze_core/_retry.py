@@ -12,11 +12,14 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from coze_core._call import Call, Reply
 from coze_core._codes import not_started
-from coze_core._errors import APIConnectionError, APIStatusError, CozeError
-from coze_core._flow import Flow, send, sleep
+from coze_core._errors import APIConnectionError, APIStatusError, APITimeoutError, CozeError
+from coze_core._flow import Flow, Send, send, sleep
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,41 @@ def retry_after_seconds(error: CozeError, now: float) -> float | None:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now)
     except ValueError:
         return None
+
+
+def until(ends: float, flow: Flow[T], clock: Callable[[], float]) -> Flow[T]:
+    """Return the same flow, which sends nothing and waits for nothing beyond a moment.
+
+    Args:
+        ends: The moment.
+        flow: The flow.
+        clock: Tells the moment.
+
+    Raises:
+        APITimeoutError: If the moment has passed before a call was sent.
+    """
+    try:
+        step = next(flow)
+        while True:
+            try:
+                if isinstance(step, Send) and clock() >= ends:
+                    raise _too_late()
+                outcome = yield step
+            except CozeError as error:
+                step = flow.throw(error)
+            else:
+                step = flow.send(outcome)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        flow.close()
+
+
+def _too_late() -> APITimeoutError:
+    error = APITimeoutError("the time was over before the request could be sent")
+    error.request_sent = False
+    return error
 
 
 def retrying(call: Call, policy: RetryPolicy) -> Flow[Reply]:

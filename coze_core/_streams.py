@@ -125,7 +125,7 @@ class ChatStream(_Stream):
             clock = self._driver.config.retry.clock
             if self._request.deadline is not None:
                 self._ends = clock() + self._request.deadline
-            stream = self._opened(self._driver.run(self._flows.open(self._request)))
+            stream = self._opened(self._within_deadline(self._flows.open(self._request)))
             if not isinstance(stream, Body):
                 raise TypeError("a blocking stream needs a blocking driver")
             self._body = stream
@@ -217,6 +217,16 @@ class ChatStream(_Stream):
             self._drain(body, blocks)
         finally:
             self.close()
+
+    def _within_deadline(self, opening: Flow[Reply]) -> Reply:
+        if self._ends == _NEVER:
+            return self._driver.run(opening)
+        reply = self._driver.run_within(
+            max(0.0, self._ends - self._driver.config.retry.clock()), opening
+        )
+        if reply is None:
+            raise self._pump.too_slow(self._request.deadline or 0)
+        return reply
 
     def _bounded(self, body: Body) -> contextlib.AbstractContextManager[Bound]:
         if self._ends == _NEVER:
