@@ -54,6 +54,7 @@ class Pump:
     def __init__(self, request: StreamRequest, idle: float, clock: Callable[[], float]) -> None:
         self.turn = Turn(chat_id=request.chat_id, conversation_id=request.conversation_id)
         self.over = False  # nothing more will be read
+        self.secret = ""  # the token the stream was opened with, to be kept out of errors
         self._decoder = SSEDecoder()
         self._reader = ChatEventReader()
         self._idle = idle
@@ -113,6 +114,7 @@ class Pump:
             closed: Whether it comes from our own closing, while the stream was being read.
         """
         self.over = True
+        error.hide(self.secret)
         turn = self.turn
         if closed:
             error = self.incomplete("it was closed")
@@ -129,7 +131,8 @@ class Pump:
         return error
 
     def identify(self, error: CozeError) -> None:
-        """Give an error the ids of this chat, where it has none."""
+        """Give an error the ids of this chat, where it has none, and take the token out of it."""
+        error.hide(self.secret)
         error.log_id = error.log_id or self.turn.log_id
         error.chat_id = error.chat_id or self.turn.chat_id
         error.conversation_id = error.conversation_id or self.turn.conversation_id

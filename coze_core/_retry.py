@@ -123,9 +123,10 @@ def retrying(call: Call, policy: RetryPolicy) -> Flow[Reply]:
     while True:
         try:
             reply = yield from send(call)
-            reply.mask(call.secret)
+            reply.secret = call.secret
             reply.raise_for_error()
         except CozeError as error:
+            error.hide(call.secret)
             if attempt >= policy.max_retries or not may_resend(call, error):
                 raise
             delay = policy.delay(attempt, retry_after_seconds(error, time.time()))

@@ -69,6 +69,7 @@ class _Stream:
         if reply.stream is None:
             raise reply.not_a_stream()
         self._pump.turn.log_id = reply.log_id
+        self._pump.secret = reply.secret
         return reply.stream
 
     def _check_whole(self) -> None:
