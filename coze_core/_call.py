@@ -11,13 +11,13 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TypeAlias, TypeVar
+from typing import BinaryIO, Final, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
 from coze_core._codes import status_error
 from coze_core._errors import ErrorResponse, ProtocolError, hidden, redact
-from coze_core._models import WireModel
+from coze_core._models import WireModel, whole_number
 
 M = TypeVar("M", bound=WireModel)
 
@@ -125,7 +125,7 @@ class Reply:
         if self._payload is _UNREAD:
             try:
                 self._payload = json.loads(self.body) if self.body else None
-            except ValueError:
+            except (ValueError, RecursionError):
                 self._payload = None
         return self._payload
 
@@ -263,7 +263,7 @@ def _envelope(payload: object) -> tuple[int | None, str]:
     """Return the error code (None for success) and message of an envelope (section 1.4)."""
     if not isinstance(payload, Mapping):
         return None, ""
-    code = _int(payload.get("code"))
+    code = whole_number(payload.get("code"))
     message = payload.get("msg") or payload.get("message")
     if code:
         return code, str(message or "")
@@ -271,13 +271,6 @@ def _envelope(payload: object) -> tuple[int | None, str]:
         name = str(payload.get("error_code") or "")
         return -1, f"{name}: {payload.get('error_message') or payload.get('error') or ''}"
     return None, str(message or "") if isinstance(message, str) else ""
-
-
-def _int(value: Any) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return 0
 
 
 def is_event_stream(content_type: str, head: bytes) -> bool | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import email.utils
 import random
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -69,11 +70,11 @@ def retry_after_seconds(error: CozeError, now: float) -> float | None:
     value = error.response.headers.get("retry-after") if error.response else None
     if value is None:
         return None
-    if value.strip().replace(".", "", 1).isdigit():
+    if re.fullmatch(r"\s*[0-9]+(\.[0-9]*)?\s*", value, re.ASCII):
         return float(value)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

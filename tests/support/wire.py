@@ -116,9 +116,9 @@ def completed(text, id="m1", **fields):
     return message("completed", text, id, **fields)
 
 
-def chat_event(status, **fields):
+def chat_event(name, /, **fields):
     """An event about the chat."""
-    return event(f"conversation.chat.{status}", {**CHAT, "status": status, **fields})
+    return event(f"conversation.chat.{name}", {**CHAT, "status": name, **fields})
 
 
 CREATED = chat_event("created")
