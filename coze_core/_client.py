@@ -22,10 +22,11 @@ from coze_core._config import (
 from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._endpoints import chat
 from coze_core._flow import Flow, send
+from coze_core._http import check_addresses
 from coze_core._memo import Memo
 from coze_core._models import Chat
 from coze_core._pump import Pump, StreamRequest
-from coze_core._retry import RetryPolicy
+from coze_core._retry import RetryPolicy, until
 from coze_core._session import session
 from coze_core._streams import AsyncChatStream, ChatStream
 from coze_core._timeouts import Timeouts
@@ -84,10 +85,13 @@ class _Flows:
     config: ClientConfig
 
     def open(self, request: StreamRequest) -> Flow[Reply]:
-        call = request.call
-        if request.deadline is not None:
-            call = replace(call, timeout=min(request.deadline, self.config.timeouts.read))
-        return session(send(call), self.auth, self.config.retry)
+        call, retry = request.call, self.config.retry
+        if request.deadline is None:
+            return session(send(call), self.auth, retry)
+        call = replace(call, timeout=request.deadline)
+        retry = replace(retry, total=min(request.deadline, retry.total))
+        ends = retry.clock() + request.deadline
+        return until(ends, session(send(call), self.auth, retry), retry.clock)
 
     def cancel(self, *, conversation_id: str, chat_id: str) -> Flow[Chat]:
         ids = {"conversation_id": conversation_id, "chat_id": chat_id}
@@ -194,13 +198,15 @@ def _config(
     headers: Mapping[str, str] | None,
     proxy: str | None,
 ) -> ClientConfig:
-    return ClientConfig(
+    config = ClientConfig(
         base_url=base_url,
         timeouts=Timeouts.of(timeout),
         retry=RetryPolicy(max_retries=max_retries),
         headers=check_headers(headers or {}),
         proxy=proxy,
     )
+    check_addresses(config)
+    return config
 
 
 def _check_given(http_client: object, kind: type, transport: object, transport_kind: type) -> None:

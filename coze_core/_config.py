@@ -89,14 +89,21 @@ def resolve_base_url(base_url: str | None, region: str | None) -> str:
             raise ValueError(f"region must be one of {sorted(REGIONS)}, not {region!r}")
         return REGIONS[region]
     url = (base_url or from_environment("base_url") or REGIONS["com"]).strip().rstrip("/")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:  # it may hold a password: the error shows neither it nor its cause
+        raise ValueError("base_url has a host or a port that cannot be") from None
+    if "@" in parts.netloc:
+        raise ValueError("base_url must not have a user name or a password")
+    if parts.query or parts.fragment or " " in url or not url.isprintable():
+        raise ValueError("base_url must not have a query, a fragment or white space")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(
             f"base_url must begin with https:// or http:// and name a host, not {url!r}"
         )
-    if parts.query or parts.fragment or parts.username:
-        raise ValueError("base_url must not have a query, a fragment or a user name")
-    return url
+    # Written in one way only, so that nobody has to ask again what `HTTPS://` means.
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}"
 
 
 def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:

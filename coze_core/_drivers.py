@@ -6,12 +6,16 @@ They stand side by side, in the same order, so that a difference between them is
 from __future__ import annotations
 
 import contextlib
+import contextvars
+import functools
 import inspect
 import itertools
 import threading
 import time
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Future, InvalidStateError, wait
+from contextvars import ContextVar
 from typing import Any, BinaryIO, Final, TypeVar
 
 import anyio
@@ -31,6 +35,7 @@ from coze_core._http import (
     request_options,
 )
 from coze_core._loops import LoopPools, Pool, running_loop
+from coze_core._watchdog import Hold
 
 T = TypeVar("T")
 
@@ -45,8 +50,14 @@ def _lock_of(key: object) -> threading.Lock:
         return _LOCKS.setdefault(key, threading.Lock())
 
 
+# Set in a thread that an event loop waits for.
+_LOOP_WAITS: Final[ContextVar[bool]] = ContextVar("coze_loop_waits", default=False)
+
+
 def _on_event_loop() -> bool:
-    """Whether blocking code runs inside a running event loop."""
+    """Whether an event loop stands still while this blocking code runs."""
+    if _LOOP_WAITS.get():
+        return True
     try:
         running_loop()
     except RuntimeError:
@@ -57,10 +68,32 @@ def _on_event_loop() -> bool:
 # -- blocking
 
 
+class _Held(httpx.SyncByteStream):
+    """A body that lets go of its connection just before the connection is given back."""
+
+    def __init__(self, body: httpx.SyncByteStream, hold: Hold) -> None:
+        self._body = body
+        self._hold = hold
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
+
+    def close(self) -> None:
+        self._hold.let_go()
+        self._body.close()
+
+
 class Body:
-    """The open body of a streamed reply."""
+    """The open body of a streamed reply.
+
+    Attributes:
+        hold: Its connection, as long as that is not given back.
+    """
 
     def __init__(self, response: httpx.Response, config: ClientConfig) -> None:
+        self.hold = Hold(_socket_of(response))
+        if isinstance(response.stream, httpx.SyncByteStream):
+            response.stream = _Held(response.stream, self.hold)
         self._response = response
         self._config = config
         self._blocks = response.iter_raw() if is_plain(response) else response.iter_bytes()
@@ -100,17 +133,27 @@ class Body:
         except httpx.HTTPError as error:
             raise connection_error(error, self._config) from error
 
-    @property
-    def socket(self) -> Any:
-        """The socket underneath, or None where there is none of its own."""
-        stream = self._response.extensions.get("network_stream")
-        if stream is None or self._response.http_version == "HTTP/2":
-            return None
-        return stream.get_extra_info("socket")
-
     def close(self) -> None:
         """Close the connection, or give it back if the body was read to its end."""
         self._response.close()
+
+
+def _socket_of(response: httpx.Response) -> Any:
+    """Return the socket underneath, or None where there is none of its own."""
+    stream = response.extensions.get("network_stream")
+    if stream is None or response.http_version == "HTTP/2":
+        return None
+    return stream.get_extra_info("socket")
+
+
+class _Own:
+    """An HTTP client of our own and what is under way with it."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self.client = client
+        self.calls = 0
+        self.ending = False
+        self.bodies: weakref.WeakSet[Body] = weakref.WeakSet()
 
 
 class SyncDriver:
@@ -125,7 +168,7 @@ class SyncDriver:
         self.config = config
         self.given_client = client
         self.transport = transport
-        self._own: httpx.Client | None = None
+        self._own: _Own | None = None
         self._lock = threading.Lock()
 
     def run(self, flow: Flow[T]) -> T:
@@ -144,6 +187,39 @@ class SyncDriver:
             return result
         finally:
             flow.close()
+
+    def run_within(self, seconds: float, flow: Flow[Reply]) -> Reply | None:
+        """Run a flow in a thread of its own and wait for it only this long.
+
+        No timeout of a socket does that: a server that sends one byte at a time starts it anew
+        with each, and the HTTP library shows the socket only when the headers have come.
+
+        Returns:
+            The reply, or None if there is none in time. A stream that opens later is closed.
+        """
+        opened: Future[Reply] = Future()
+        context = contextvars.copy_context()
+        context.run(_LOOP_WAITS.set, _on_event_loop())
+        work = functools.partial(context.run, self._run_for, opened, flow)
+        threading.Thread(target=work, name="coze-opening", daemon=True).start()
+        try:
+            wait([opened], seconds)
+        finally:
+            given_up = opened.cancel()
+        return None if given_up else opened.result()
+
+    def _run_for(self, opened: Future[Reply], flow: Flow[Reply]) -> None:
+        try:
+            reply = self.run(flow)
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            with contextlib.suppress(InvalidStateError):
+                opened.set_exception(error)
+            return
+        try:
+            opened.set_result(reply)
+        except InvalidStateError:  # nobody waits any more
+            if isinstance(reply.stream, Body):
+                reply.stream.close()
 
     def _perform(self, step: object) -> object:
         if isinstance(step, Send):
@@ -169,7 +245,22 @@ class SyncDriver:
             lock.release()
 
     def _send(self, call: Call) -> Reply:
-        client = self._client()
+        if self.given_client is not None:
+            return self._send_with(self.given_client, call)
+        own = self._begin()
+        try:
+            reply = self._send_with(own.client, call)
+            if isinstance(reply.stream, Body):
+                with self._lock:
+                    own.bodies.add(reply.stream)
+                    ending = own.ending
+                if ending:
+                    reply.stream.hold.end()
+            return reply
+        finally:
+            self._done(own)
+
+    def _send_with(self, client: httpx.Client, call: Call) -> Reply:
         with contextlib.ExitStack() as stack:
             form = multipart(call, _opened(call.upload, stack))
             request = client.build_request(**request_options(call, self.config), **form)
@@ -195,26 +286,41 @@ class SyncDriver:
         body.close()
         return Reply(response.status_code, headers, content)
 
-    def _client(self) -> httpx.Client:
-        if self.given_client is not None:
-            return self.given_client
-        client = self._own
-        if client is None:
-            with self._lock:
-                if self._own is None:
-                    options = client_options(self.config)
-                    self._own = httpx.Client(**options, transport=self.transport)
-                    # A client that nobody closes closes its sockets when it is collected.
-                    weakref.finalize(self, self._own.close)
-                client = self._own
-        return client
+    def _begin(self) -> _Own:
+        """Return our HTTP client, made if there is none, for one more call."""
+        with self._lock:
+            own = self._own
+            if own is None:
+                options = client_options(self.config)
+                own = self._own = _Own(httpx.Client(**options, transport=self.transport))
+                # A client that nobody closes closes its sockets when it is collected.
+                weakref.finalize(self, own.client.close)
+            own.calls += 1
+            return own
+
+    def _done(self, own: _Own) -> None:
+        with self._lock:
+            own.calls -= 1
+            last = own.ending and not own.calls
+        if last:
+            own.client.close()
 
     def close(self) -> None:
-        """Close our own connections; a client that was given stays open."""
+        """Close our own connections; a client that was given stays open.
+
+        Open streams end at once. A call that is under way in another thread ends as it would
+        have, and its connection is closed then.
+        """
         with self._lock:
-            client, self._own = self._own, None
-        if client is not None:
-            client.close()
+            own, self._own = self._own, None
+            if own is None:
+                return
+            own.ending = True
+            bodies, idle = list(own.bodies), not own.calls
+        for body in bodies:
+            body.hold.end()
+        if idle:
+            own.client.close()
 
 
 def _done(outcome: object) -> object:

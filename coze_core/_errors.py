@@ -40,15 +40,38 @@ if TYPE_CHECKING:
 # Tokens of every kind (protocol notes, section 7.1) and JWTs, wherever a server echoes one.
 _SECRET = re.compile(
     r"\b(?:pat|sat|czs|czu|cztei)_[A-Za-z0-9_\-]{3,}"
-    r"|\beyJ[\w\-]{6,}\.[\w\-]+\.[\w\-]*"
+    r"|\beyJ[\w\-]{6,2048}+\.[\w\-]++\.[\w\-]*+"
     r"|(?<=[Bb]earer )(?!\*)[^\s\"',;]+"
 )
 MASK = "***"
+_LONGEST = 4096  # characters of a server's text that an error keeps
+# A secret shorter than this is a word, and to mask it would say where it stands.
+_SHORTEST_SECRET = 8
+_TELLING = 12  # characters of a secret by which it is found, since a text may be cut inside it
 
 
 def redact(text: str) -> str:
     """Return the text with everything that looks like a Coze token masked."""
     return _SECRET.sub(MASK, text)
+
+
+def _kept(text: str) -> str:
+    """Return what an error keeps of a text: not all, no token, nothing that cannot be printed."""
+    if len(text) > _LONGEST:
+        text = text[:_LONGEST] + "..."
+    return redact(text.encode("utf-8", "replace").decode())
+
+
+def hidden(text: str, secret: str) -> str:
+    """Return the text with this secret, or the beginning of it, masked.
+
+    Args:
+        text: The text.
+        secret: The secret; a very short one is left, and none is `""`.
+    """
+    if len(secret) < _SHORTEST_SECRET or secret[:_TELLING] not in text:
+        return text
+    return re.sub(re.escape(secret[:_TELLING]) + r"[^\s\"'<>,;]*", MASK, text)
 
 
 class ErrorResponse:
@@ -65,9 +88,14 @@ class ErrorResponse:
     def __init__(self, status_code: int, headers: Mapping[str, str], text: str) -> None:
         self.status_code = status_code
         self.headers = {
-            name: redact(value) for name, value in headers.items() if name != "set-cookie"
+            name: _kept(value) for name, value in headers.items() if name != "set-cookie"
         }
         self.text = redact(text)
+
+    def hide(self, secret: str) -> None:
+        """Mask a secret."""
+        self.headers = {name: hidden(value, secret) for name, value in self.headers.items()}
+        self.text = hidden(self.text, secret)
 
     @property
     def content(self) -> bytes:
@@ -118,9 +146,9 @@ class CozeError(Exception):
         chat_id: str | None = None,
         conversation_id: str | None = None,
     ) -> None:
-        self.message = redact(message)
+        self.message = _kept(message)
         self.code = code
-        self.log_id = log_id
+        self.log_id = None if log_id is None else _kept(log_id)
         self.status_code = status_code
         self.retryable = self._retryable if retryable is None else retryable
         self.hint_en = hint_en
@@ -129,6 +157,25 @@ class CozeError(Exception):
         self.chat_id = chat_id
         self.conversation_id = conversation_id
         super().__init__(self.message)
+
+    def hide(self, secret: str) -> None:
+        """Mask a secret that the server has repeated, here and in what caused this error.
+
+        Args:
+            secret: The token of the call.
+        """
+        self.message = hidden(self.message, secret)
+        self.log_id = self.log_id and hidden(self.log_id, secret)
+        if self.response is not None:
+            self.response.hide(secret)
+        link: BaseException | None = self
+        seen: set[int] = set()
+        while link is not None and id(link) not in seen:
+            seen.add(id(link))
+            link.args = tuple(
+                hidden(part, secret) if isinstance(part, str) else part for part in link.args
+            )
+            link = link.__cause__ or link.__context__
 
     @property
     def hint(self) -> str:

@@ -54,6 +54,7 @@ class Pump:
     def __init__(self, request: StreamRequest, idle: float, clock: Callable[[], float]) -> None:
         self.turn = Turn(chat_id=request.chat_id, conversation_id=request.conversation_id)
         self.over = False  # nothing more will be read
+        self.secret = ""  # the token the stream was opened with, to be kept out of errors
         self._decoder = SSEDecoder()
         self._reader = ChatEventReader()
         self._idle = idle
@@ -105,10 +106,18 @@ class Pump:
         self.over = True
         return taken
 
-    def broken(self, error: CozeError) -> CozeError | None:
-        """Return what to raise for an error that ended the reading; None if nothing was lost."""
+    def broken(self, error: CozeError, *, closed: bool = False) -> CozeError | None:
+        """Return what to raise for an error that ended the reading; None if nothing was lost.
+
+        Args:
+            error: The error.
+            closed: Whether it comes from our own closing, while the stream was being read.
+        """
         self.over = True
+        error.hide(self.secret)
         turn = self.turn
+        if closed:
+            error = self.incomplete("it was closed")
         if isinstance(error, APIConnectionError):
             # All of the chat had come; audio may follow its end (section 10.5), so with audio
             # one cannot know.
@@ -122,7 +131,8 @@ class Pump:
         return error
 
     def identify(self, error: CozeError) -> None:
-        """Give an error the ids of this chat, where it has none."""
+        """Give an error the ids of this chat, where it has none, and take the token out of it."""
+        error.hide(self.secret)
         error.log_id = error.log_id or self.turn.log_id
         error.chat_id = error.chat_id or self.turn.chat_id
         error.conversation_id = error.conversation_id or self.turn.conversation_id

@@ -69,7 +69,17 @@ class _Stream:
         if reply.stream is None:
             raise reply.not_a_stream()
         self._pump.turn.log_id = reply.log_id
+        self._pump.secret = reply.secret
         return reply.stream
+
+    def _check_whole(self) -> None:
+        """Refuse to take what was closed half-way for the whole.
+
+        Raises:
+            IncompleteStreamError: If the stream was closed before it was over.
+        """
+        if not self._pump.over:
+            raise self._pump.incomplete("it was closed")
 
     def _wants_cancel(self) -> bool:
         return self._request.cancel_on_close and self._pump.should_cancel
@@ -116,7 +126,7 @@ class ChatStream(_Stream):
             clock = self._driver.config.retry.clock
             if self._request.deadline is not None:
                 self._ends = clock() + self._request.deadline
-            stream = self._opened(self._driver.run(self._flows.open(self._request)))
+            stream = self._opened(self._within_deadline(self._flows.open(self._request)))
             if not isinstance(stream, Body):
                 raise TypeError("a blocking stream needs a blocking driver")
             self._body = stream
@@ -143,6 +153,7 @@ class ChatStream(_Stream):
                 self._waiting = waiting = iter(batch)
                 for increment in waiting:
                     yield increment
+            self._check_whole()
         finally:
             self._left()
 
@@ -160,6 +171,7 @@ class ChatStream(_Stream):
             # Not `yield from`: that would close the reading when this iterator is given up.
             for batch in self._reading():  # noqa: UP028
                 yield batch
+            self._check_whole()
         finally:
             self._left()
 
@@ -189,6 +201,7 @@ class ChatStream(_Stream):
                             yield batch
                         if pump.over:
                             break
+                        self._check_deadline()
                     else:
                         batch = pump.finish()
                         if batch:
@@ -196,7 +209,7 @@ class ChatStream(_Stream):
                 except CozeError as error:
                     if bound.passed:
                         raise pump.too_slow(self._request.deadline or 0) from error
-                    told = pump.broken(error)
+                    told = pump.broken(error, closed=self._closed)
                     if told is not None:
                         raise told from error
             if pump.turn.error is not None:
@@ -206,15 +219,32 @@ class ChatStream(_Stream):
         finally:
             self.close()
 
+    def _within_deadline(self, opening: Flow[Reply]) -> Reply:
+        if self._ends == _NEVER:
+            return self._driver.run(opening)
+        reply = self._driver.run_within(
+            max(0.0, self._ends - self._driver.config.retry.clock()), opening
+        )
+        if reply is None:
+            raise self._pump.too_slow(self._request.deadline or 0)
+        return reply
+
     def _bounded(self, body: Body) -> contextlib.AbstractContextManager[Bound]:
         if self._ends == _NEVER:
             return contextlib.nullcontext(Bound())
-        return ends_at(self._ends, body.socket)
+        return ends_at(self._ends, body.hold)
+
+    def _check_deadline(self) -> None:
+        """See to the deadline where no socket can be shut down: at least between two reads."""
+        if self._ends != _NEVER and self._driver.config.retry.clock() > self._ends:
+            raise self._pump.too_slow(self._request.deadline or 0)
 
     def _drain(self, body: Body, blocks: Iterator[bytes]) -> None:
         """Read the end of the body, so that the connection can serve again."""
+        if not body.hold.can_end:  # nothing would bound the reading
+            return
         clock = self._driver.config.retry.clock
-        with ends_at(clock() + DRAIN_SECONDS, body.socket), contextlib.suppress(CozeError):
+        with ends_at(clock() + DRAIN_SECONDS, body.hold), contextlib.suppress(CozeError):
             for _ in blocks:
                 _LOG.debug("the server sent more after the end of the stream")
 
@@ -233,11 +263,19 @@ class ChatStream(_Stream):
         return self._driver.run(self._flows.cancel(**self._ids()))
 
     def close(self) -> None:
-        """Close the socket; cancel the chat on the server if it is still running."""
+        """Close the socket; cancel the chat on the server if it is still running.
+
+        From another thread as well: whoever is reading then gets an IncompleteStreamError.
+        """
         if self._closed or self._body is None:
             self._closed = True
             return
         self._closed = True
+        self._body.hold.end()
+        # One that runs just now, here or in another thread, ends when the body is closed.
+        with contextlib.suppress(ValueError):
+            if self._batches is not None:
+                self._batches.close()
         self._body.close()
         if self._wants_cancel():
             try:
@@ -313,6 +351,7 @@ class AsyncChatStream(_Stream):
                 self._waiting = waiting = iter(batch)
                 for increment in waiting:
                     yield increment
+            self._check_whole()
         finally:
             await self._left()
 
@@ -330,6 +369,7 @@ class AsyncChatStream(_Stream):
                 yield rest
             async for batch in await self._reading():
                 yield batch
+            self._check_whole()
         finally:
             await self._left()
 
@@ -360,7 +400,7 @@ class AsyncChatStream(_Stream):
                     if pump.over:
                         break
             except CozeError as error:
-                told = pump.broken(error)
+                told = pump.broken(error, closed=self._closed)
                 if told is not None:
                     raise told from error
             if pump.turn.error is not None:

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from pydantic_core import from_json
+
 from coze_core import _events as events
 from coze_core._codes import chat_failed_error
 from coze_core._errors import ChatFailedError
@@ -398,19 +400,19 @@ class Turn:
 
 def message_event(message: Message) -> events.MessageCompleted:
     """Return the event that a stream would have sent for this message."""
-    fields = message.model_dump(exclude_unset=True)
+    fields = {name: getattr(message, name) for name in message.model_fields_set}
     return message_class(message.type)("conversation.message.completed", b"", fields)
 
 
 def _items(content: str) -> list[dict[str, str]] | None:
     """Return the items of a mixed message, or None if it is text after all."""
     try:
-        items = json.loads(content)
+        items = from_json(content)
     except ValueError:
         return None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         return None
-    return [{str(key): str(value) for key, value in item.items()} for item in items]
+    return [{key: str(value) for key, value in item.items() if value is not None} for item in items]
 
 
 def _log_id(event: events.ChatEvent) -> str | None:

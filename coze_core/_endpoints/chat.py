@@ -14,7 +14,7 @@ from coze_core._endpoints._checks import (
     check_variables,
     given,
 )
-from coze_core._errors import ConflictError, CozeError, PollTimeoutError
+from coze_core._errors import ConflictError, CozeError, PollTimeoutError, ProtocolError
 from coze_core._flow import Flow, send
 from coze_core._models import Chat, EnterMessage, Message, ToolOutput
 from coze_core._polling import poll_until
@@ -216,7 +216,14 @@ def create_and_poll(
         bot_version=bot_version,
         connector_id=connector_id,
     )
-    ids = {"conversation_id": chat.conversation_id, "chat_id": chat.id}
+    ids = {"conversation_id": chat.conversation_id or conversation_id or "", "chat_id": chat.id}
+    if not all(ids.values()):
+        raise ProtocolError(
+            "the server did not say which chat it has begun: it cannot be waited for",
+            log_id=chat.log_id,
+            hint_en="Use stream(), or look into the conversation's messages later.",
+            hint_zh="请改用 stream()，或稍后查看会话消息。",
+        )
     ended = (
         chat
         if chat.ended
