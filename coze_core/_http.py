@@ -60,10 +60,15 @@ def request_options(call: Call, config: ClientConfig) -> dict[str, Any]:
         options["params"] = query
     if call.json is not None:
         options["json"] = call.json
+    timeouts = config.timeouts
     if call.timeout is not None:
-        options["timeout"] = httpx.Timeout(call.timeout)
+        # Connecting does not take longer because the answer may.
+        options["timeout"] = httpx.Timeout(
+            call.timeout,
+            connect=min(call.timeout, timeouts.connect),
+            pool=min(call.timeout, timeouts.pool),
+        )
     else:
-        timeouts = config.timeouts
         options["timeout"] = httpx.Timeout(
             connect=timeouts.connect,
             read=timeouts.read,

@@ -5,9 +5,9 @@ No I/O here; the streams read blocks and ask this what they mean.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from coze_core import _events as events
 from coze_core._call import Call
@@ -18,8 +18,8 @@ from coze_core._errors import (
     IncompleteStreamError,
     ProtocolError,
 )
-from coze_core._reader import ChatEventReader
-from coze_core._sse import SSEDecoder
+from coze_core._reader import AnyChatEvent, ChatEventReader
+from coze_core._sse import ServerSentEvent, SSEDecoder
 from coze_core._turn import Increment, Turn
 
 # How long to wait for the end of a body whose last event has come, so that its connection can be
@@ -27,6 +27,16 @@ from coze_core._turn import Increment, Turn
 DRAIN_SECONDS: Final = 0.25
 # How long telling the server to cancel may take, in seconds.
 CANCEL_SECONDS: Final = 2.0
+
+
+class Reader(Protocol):
+    """What turns server-sent events of one version of the API into chat events."""
+
+    def read_run(self, block: bytes) -> tuple[list[events.MessageDelta], int]:
+        """Return the deltas that a block begins with, and how many bytes they took."""
+
+    def read(self, frames: Iterable[ServerSentEvent]) -> list[AnyChatEvent]:
+        """Return the chat events of these frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,8 @@ class StreamRequest:
         deadline: Seconds for the whole stream, or None for no bound.
         chat_id: The chat, where it is known before it begins.
         conversation_id: Its conversation.
+        reader: What makes the reader of its events.
+        can_cancel: Whether the server can be asked to cancel it.
     """
 
     call: Call
@@ -46,6 +58,8 @@ class StreamRequest:
     deadline: float | None = None
     chat_id: str | None = None
     conversation_id: str | None = None
+    reader: Callable[[], Reader] = ChatEventReader
+    can_cancel: bool = True
 
 
 class Pump:
@@ -55,7 +69,7 @@ class Pump:
         self.turn = Turn(chat_id=request.chat_id, conversation_id=request.conversation_id)
         self.over = False  # nothing more will be read
         self._decoder = SSEDecoder()
-        self._reader = ChatEventReader()
+        self._reader = request.reader()
         self._idle = idle
         self._clock = clock
         self._quiet_since: float | None = None
@@ -131,8 +145,10 @@ class Pump:
         """Return the error for a stream that was cut."""
         error = IncompleteStreamError(
             "the stream ended before the chat did" + (f": {cause}" if cause else ""),
-            hint_en="What arrived is in .turn; retrieve the chat to see whether it went on.",
-            hint_zh="已收到的内容在 .turn 中；可查询该对话确认其是否继续执行。",
+            hint_en="What arrived is in .turn"
+            + ("; retrieve the chat to see whether it went on." if self.turn.chat_id else "."),
+            hint_zh="已收到的内容在 .turn 中"
+            + ("；可查询该对话确认其是否继续执行。" if self.turn.chat_id else "。"),
         )
         error.turn = self.turn
         self.identify(error)
@@ -156,7 +172,7 @@ class Pump:
         ended = turn.finished or turn.ended_by or turn.error is not None
         return not ended and bool(turn.chat_id and turn.conversation_id)
 
-    def _take(self, read: list[events.ChatEvent | events.MessageDelta]) -> list[Increment]:
+    def _take(self, read: list[AnyChatEvent]) -> list[Increment]:
         turn = self.turn
         apply = turn.apply
         taken: list[Increment] = []

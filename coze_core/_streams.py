@@ -75,6 +75,8 @@ class _Stream:
         return self._request.cancel_on_close and self._pump.should_cancel
 
     def _ids(self) -> dict[str, str]:
+        if not self._request.can_cancel:
+            raise ValueError("v2 has no cancelling: close the stream, which ends it for you")
         turn = self._pump.turn
         if not turn.chat_id or not turn.conversation_id:
             raise ValueError("the chat's ids are not known yet: read an event first")
