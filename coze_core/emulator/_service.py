@@ -9,13 +9,13 @@ from __future__ import annotations
 import hmac
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from coze_core.emulator import _chats, _conversations, _others
+from coze_core.emulator import _chats, _conversations, _others, _v2
 from coze_core.emulator._faults import Fault, Faults, disturbed
 from coze_core.emulator._http import ApiError, Request, Response
-from coze_core.emulator._state import Reply, State, Stream
+from coze_core.emulator._state import AsItIs, Reply, State, Stream
 
 Endpoint = Callable[..., Reply]
 FAULT_HEADER: Final = "x-coze-emulator-fault"
@@ -30,6 +30,7 @@ _ROUTES: Final[list[tuple[str, str, Endpoint, bool]]] = [
     ("POST", "/v3/chat/message/list", _chats.message_list, False),
     ("POST", "/v3/chat/cancel", _chats.cancel, True),
     ("POST", "/v3/chat/submit_tool_outputs", _chats.submit_tool_outputs, False),
+    ("POST", "/open_api/v2/chat", _v2.chat, False),
     ("POST", "/v1/conversation/create", _conversations.create, True),
     ("GET", "/v1/conversation/retrieve", _conversations.retrieve, True),
     ("GET", "/v1/conversations", _conversations.list_, True),
@@ -99,6 +100,8 @@ class Service:
                 return self._replaced(fault, log_id)
             self._check_token(request)
             reply = self._find(request)
+            if isinstance(reply, Awaitable):
+                reply = await reply
         except ApiError as error:
             return self._dressed(self._refusal(request, error, log_id), fault)
         if isinstance(reply, Stream):
@@ -121,8 +124,8 @@ class Service:
         if self.state.profile.is_studio:
             reason = "invalid api key" if request.token else "missing authorization in header"
             raise ApiError(700012006, f"authentication failed: {reason}")
-        # The chat endpoint answers differently from all others (section 1.5).
-        if request.path == "/v3/chat":
+        # The chat endpoints answer differently from all others (sections 1.5 and 9.2).
+        if request.path in {"/v3/chat", "/open_api/v2/chat"}:
             raise ApiError(4101, "The token you entered is incorrect. Please check and try again.")
         raise ApiError(700012006, "access token invalid", status=401, plain=True)
 
@@ -140,7 +143,8 @@ class Service:
         return self._json(error.status, body, log_id)
 
     def _json(self, status: int, body: Mapping[str, Any], log_id: str) -> Response:
-        if not self.state.profile.is_studio and "detail" not in body and status == 200:
+        bare = self.state.profile.is_studio or isinstance(body, AsItIs)
+        if not bare and "detail" not in body and status == 200:
             body = {**body, "detail": {"logid": log_id}}
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         headers = {

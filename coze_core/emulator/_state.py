@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -25,7 +25,11 @@ class Stream:
     fault: Fault | None = None
 
 
-Reply: TypeAlias = Mapping[str, Any] | Stream
+class AsItIs(dict[str, Any]):
+    """A reply that gets no envelope and no log id."""
+
+
+Reply: TypeAlias = Mapping[str, Any] | Stream | Awaitable[Mapping[str, Any]]
 
 
 @dataclass
