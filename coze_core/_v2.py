@@ -72,6 +72,14 @@ def refuse_options(options: Mapping[str, object]) -> None:
             )
 
 
+def text_only() -> ValueError:
+    """Return the error for a message of images, files or sound."""
+    return ValueError(
+        "v2 takes text only: say in words what is on the image or in the file, or use "
+        "protocol='v3' / v2 协议仅支持文本消息，请改用 protocol='v3'"
+    )
+
+
 def check_call(call: Call) -> None:
     """Refuse a call that only version 3 has.
 
@@ -170,10 +178,7 @@ def _said(asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _entry(message: Mapping[str, Any]) -> dict[str, object]:
     if message["content_type"] != "text":
-        raise ValueError(
-            "v2 takes text only: say in words what is on the image or in the file, or use "
-            "protocol='v3' / v2 协议仅支持文本消息，请改用 protocol='v3'"
-        )
+        raise text_only()
     refuse_options({"meta_data": message.get("meta_data")})
     entry = {name: message[name] for name in ("role", "content", "content_type")}
     if message["role"] == "assistant":
