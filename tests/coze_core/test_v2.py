@@ -313,6 +313,20 @@ def test_a_whole_reply_may_take_as_long_as_poll_timeout_and_no_longer(emulator, 
     assert len(emulator.requests.to(PATH)) == 2  # asked once each
 
 
+def test_connecting_does_not_take_longer_because_the_answer_may():
+    seen = []
+
+    def answer(request):
+        seen.append(request.extensions["timeout"])
+        raise httpx.ConnectTimeout("slow")
+
+    options = {"protocol": "v2", "transport": httpx.MockTransport(answer), "max_retries": 0}
+    with CozeClient("pat_x", **options) as client, pytest.raises(APITimeoutError) as caught:
+        client.chat.create_and_poll(**QUESTION, poll_timeout=300)
+    assert not caught.value.request_sent
+    assert (seen[0]["connect"], seen[0]["read"]) == (10, 300)
+
+
 # -- requests
 
 
