@@ -14,6 +14,7 @@ from coze_core._version import __version__
 if TYPE_CHECKING:
     from coze_core._auth import Auth, TokenAuth
     from coze_core._bot_models import Bot, BotSummary, User, Workspace
+    from coze_core._chat_streams import AsyncChatStream, ChatStream
     from coze_core._client import AsyncCozeClient, CozeClient
     from coze_core._errors import (
         APIConnectionError,
@@ -79,7 +80,6 @@ if TYPE_CHECKING:
     from coze_core._reader import AnyChatEvent, ChatEventReader
     from coze_core._retry import RetryPolicy
     from coze_core._sse import ServerSentEvent, SSEDecoder, encode_event
-    from coze_core._streams import AsyncChatStream, ChatStream
     from coze_core._timeouts import Timeouts
     from coze_core._turn import Increment, ToolActivity, Turn
     from coze_core.oauth import (
@@ -260,7 +260,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
     "_reader": ("AnyChatEvent", "ChatEventReader"),
     "_retry": ("RetryPolicy",),
     "_sse": ("ServerSentEvent", "SSEDecoder", "encode_event"),
-    "_streams": ("AsyncChatStream", "ChatStream"),
+    "_chat_streams": ("AsyncChatStream", "ChatStream"),
     "_turn": ("Increment", "ToolActivity", "Turn"),
     "oauth": (
         "Authorization",

@@ -13,11 +13,11 @@ from collections.abc import Awaitable, Callable
 from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from coze_core._auth import Auth
+from coze_core._chat_streams import AsyncChatStream, ChatStream
 from coze_core._flow import Flow
 from coze_core._models import WireModel
 from coze_core._paging import AsyncPager, Page, Pager, Pages
 from coze_core._pump import StreamRequest
-from coze_core._streams import AsyncChatStream, ChatStream
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -11,10 +11,13 @@ from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar
 import httpx
 
 from coze_core import _resources as resources
+from coze_core import _v2 as v2
 from coze_core._auth import Auth, TokenAuth
 from coze_core._call import Reply
+from coze_core._chat_streams import AsyncChatStream, ChatStream
 from coze_core._config import (
     ClientConfig,
+    ProtocolName,
     check_headers,
     from_environment,
     resolve_base_url,
@@ -28,7 +31,6 @@ from coze_core._models import Chat
 from coze_core._pump import Pump, StreamRequest
 from coze_core._retry import RetryPolicy, until
 from coze_core._session import session
-from coze_core._streams import AsyncChatStream, ChatStream
 from coze_core._timeouts import Timeouts
 
 T = TypeVar("T")
@@ -121,6 +123,7 @@ class _Base(abc.ABC, Generic[D]):
         self._config = config
         self._driver = driver
         self._flows = _Flows(auth, config)
+        self._check = v2.check_call if config.protocol == "v2" else None
 
     @property
     def base_url(self) -> str:
@@ -131,6 +134,14 @@ class _Base(abc.ABC, Generic[D]):
     def auth(self) -> Auth:
         """The credential."""
         return self._auth
+
+    @property
+    def protocol(self) -> ProtocolName:
+        """The version of the chat API that this client speaks."""
+        return self._config.protocol
+
+    def _as_spoken(self, request: StreamRequest) -> StreamRequest:
+        return request if self._check is None else v2.stream_request(request)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._config.base_url!r})"
@@ -197,6 +208,7 @@ def _config(
     max_retries: int,
     headers: Mapping[str, str] | None,
     proxy: str | None,
+    protocol: ProtocolName,
 ) -> ClientConfig:
     config = ClientConfig(
         base_url=base_url,
@@ -204,6 +216,7 @@ def _config(
         retry=RetryPolicy(max_retries=max_retries),
         headers=check_headers(headers or {}),
         proxy=proxy,
+        protocol=protocol,
     )
     check_addresses(config)
     return config
@@ -234,6 +247,7 @@ class CozeClient(_Base[SyncDriver]):
         max_retries: Attempts after the first, where sending again is safe.
         headers: Sent with every request.
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
+        protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
         http_client: Your own `httpx.Client`; it is never closed here.
         transport: Your own `httpx.BaseTransport`.
 
@@ -257,13 +271,14 @@ class CozeClient(_Base[SyncDriver]):
         max_retries: int = 2,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
+        protocol: ProtocolName = "v3",
         http_client: httpx.Client | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         _check_given(http_client, httpx.Client, transport, httpx.BaseTransport)
         found = _auth(token, auth)
         host = _base_url(found, base_url, region)
-        config = _config(host, timeout, max_retries, headers, proxy)
+        config = _config(host, timeout, max_retries, headers, proxy, protocol)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -276,7 +291,8 @@ class CozeClient(_Base[SyncDriver]):
     ) -> None:
         self._given = (http_client, transport)
         self._set_up(auth, config, SyncDriver(config, http_client, transport), memo)
-        self.chat = resources.Chats(self)
+        is_v2 = config.protocol == "v2"
+        self.chat = resources.V2Chats(self) if is_v2 else resources.Chats(self)
         self.conversations = resources.Conversations(self)
         self.files = resources.Files(self)
         self.bots = resources.Bots(self)
@@ -286,7 +302,7 @@ class CozeClient(_Base[SyncDriver]):
 
     def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
-        return self._driver.run(session(flow, self._auth, self._config.retry))
+        return self._driver.run(session(flow, self._auth, self._config.retry, self._check))
 
     def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
@@ -294,6 +310,7 @@ class CozeClient(_Base[SyncDriver]):
 
     def open_stream(self, request: StreamRequest, /) -> ChatStream:
         """Return a stream that is opened when it is entered or iterated."""
+        request = self._as_spoken(request)
         pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
         return ChatStream(self._driver, pump, request, self._flows)
 
@@ -326,6 +343,7 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         max_retries: Attempts after the first, where sending again is safe.
         headers: Sent with every request.
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
+        protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
         http_client: Your own `httpx.AsyncClient`; it is never closed here.
         transport: Your own `httpx.AsyncBaseTransport`.
 
@@ -349,13 +367,14 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         max_retries: int = 2,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
+        protocol: ProtocolName = "v3",
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         _check_given(http_client, httpx.AsyncClient, transport, httpx.AsyncBaseTransport)
         found = _auth(token, auth)
         host = _base_url(found, base_url, region)
-        config = _config(host, timeout, max_retries, headers, proxy)
+        config = _config(host, timeout, max_retries, headers, proxy, protocol)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -368,7 +387,8 @@ class AsyncCozeClient(_Base[AsyncDriver]):
     ) -> None:
         self._given = (http_client, transport)
         self._set_up(auth, config, AsyncDriver(config, http_client, transport), memo)
-        self.chat = resources.AsyncChats(self)
+        is_v2 = config.protocol == "v2"
+        self.chat = resources.AsyncV2Chats(self) if is_v2 else resources.AsyncChats(self)
         self.conversations = resources.AsyncConversations(self)
         self.files = resources.AsyncFiles(self)
         self.bots = resources.AsyncBots(self)
@@ -378,7 +398,7 @@ class AsyncCozeClient(_Base[AsyncDriver]):
 
     async def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
-        return await self._driver.run(session(flow, self._auth, self._config.retry))
+        return await self._driver.run(session(flow, self._auth, self._config.retry, self._check))
 
     async def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
@@ -386,6 +406,7 @@ class AsyncCozeClient(_Base[AsyncDriver]):
 
     def open_stream(self, request: StreamRequest, /) -> AsyncChatStream:
         """Return a stream that is opened when it is entered or iterated."""
+        request = self._as_spoken(request)
         pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
         return AsyncChatStream(self._driver, pump, request, self._flows)
 

@@ -20,6 +20,7 @@ ORDER = [
     "_bot_models",
     "_events",
     "_reader",
+    "_v2_reader",
     "_turn",
     "_memo",
     "_call",
@@ -47,7 +48,9 @@ ORDER = [
     "oauth",
     "_endpoints._checks",
     "_endpoints",
+    "_v2",
     "_streams",
+    "_chat_streams",
     "_binding",
     "_resources",
     "_client",
@@ -77,7 +80,16 @@ ORDER = [
 ]
 HTTPX = {"_http", "_loops", "_drivers", "_client"}
 ASYNC = {
-    *("_loops", "_drivers", "_streams", "_client", "_model_clients", "_binding", "_paging"),
+    *(
+        "_loops",
+        "_drivers",
+        "_streams",
+        "_chat_streams",
+        "_client",
+        "_model_clients",
+        "_binding",
+        "_paging",
+    ),
     "dialog._converse",
 }
 
