@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         ProtocolError,
         QuotaExceededError,
         RateLimitError,
+        WorkflowFailedError,
     )
     from coze_core._events import (
         AnswerCompleted,
@@ -82,6 +83,33 @@ if TYPE_CHECKING:
     from coze_core._sse import ServerSentEvent, SSEDecoder, encode_event
     from coze_core._timeouts import Timeouts
     from coze_core._turn import Increment, ToolActivity, Turn
+    from coze_core._workflow_events import (
+        UnknownWorkflowEvent,
+        WorkflowDone,
+        WorkflowErrorEvent,
+        WorkflowEvent,
+        WorkflowInterrupted,
+        WorkflowMessage,
+        WorkflowPing,
+    )
+    from coze_core._workflow_models import (
+        Interrupt,
+        NodeExecution,
+        NodeOutput,
+        WorkflowExecution,
+        WorkflowInfo,
+        WorkflowParameter,
+        WorkflowSummary,
+        WorkflowVersion,
+    )
+    from coze_core._workflow_run import (
+        NodeText,
+        WorkflowRun,
+    )
+    from coze_core._workflow_streams import (
+        AsyncWorkflowStream,
+        WorkflowStream,
+    )
     from coze_core.oauth import (
         Authorization,
         DeviceCode,
@@ -106,6 +134,7 @@ __all__ = [
     "AsyncChatStream",
     "AsyncCozeClient",
     "AsyncPager",
+    "AsyncWorkflowStream",
     "AudioDelta",
     "Auth",
     "AuthenticationError",
@@ -142,6 +171,7 @@ __all__ = [
     "IncompleteStreamError",
     "Increment",
     "InternalServerError",
+    "Interrupt",
     "JWTAuth",
     "KeyringStore",
     "KnowledgeCompleted",
@@ -152,6 +182,9 @@ __all__ = [
     "MessageCompleted",
     "MessageDelta",
     "ModelClients",
+    "NodeExecution",
+    "NodeOutput",
+    "NodeText",
     "NotFoundError",
     "OAuthError",
     "OAuthToken",
@@ -177,10 +210,25 @@ __all__ = [
     "ToolResponseCompleted",
     "Turn",
     "UnknownEvent",
+    "UnknownWorkflowEvent",
     "Usage",
     "User",
     "UserAuth",
     "VerboseCompleted",
+    "WorkflowDone",
+    "WorkflowErrorEvent",
+    "WorkflowEvent",
+    "WorkflowExecution",
+    "WorkflowFailedError",
+    "WorkflowInfo",
+    "WorkflowInterrupted",
+    "WorkflowMessage",
+    "WorkflowParameter",
+    "WorkflowPing",
+    "WorkflowRun",
+    "WorkflowStream",
+    "WorkflowSummary",
+    "WorkflowVersion",
     "Workspace",
     "__version__",
     "anonymous_user_id",
@@ -217,6 +265,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "ProtocolError",
         "QuotaExceededError",
         "RateLimitError",
+        "WorkflowFailedError",
     ),
     "_events": (
         "AnswerCompleted",
@@ -262,6 +311,33 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
     "_sse": ("ServerSentEvent", "SSEDecoder", "encode_event"),
     "_chat_streams": ("AsyncChatStream", "ChatStream"),
     "_turn": ("Increment", "ToolActivity", "Turn"),
+    "_workflow_events": (
+        "UnknownWorkflowEvent",
+        "WorkflowDone",
+        "WorkflowErrorEvent",
+        "WorkflowEvent",
+        "WorkflowInterrupted",
+        "WorkflowMessage",
+        "WorkflowPing",
+    ),
+    "_workflow_models": (
+        "Interrupt",
+        "NodeExecution",
+        "NodeOutput",
+        "WorkflowExecution",
+        "WorkflowInfo",
+        "WorkflowParameter",
+        "WorkflowSummary",
+        "WorkflowVersion",
+    ),
+    "_workflow_run": (
+        "NodeText",
+        "WorkflowRun",
+    ),
+    "_workflow_streams": (
+        "AsyncWorkflowStream",
+        "WorkflowStream",
+    ),
     "oauth": (
         "Authorization",
         "DeviceCode",

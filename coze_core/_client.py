@@ -12,8 +12,9 @@ import httpx
 
 from coze_core import _resources as resources
 from coze_core import _v2 as v2
+from coze_core import _workflow_resources as workflow_resources
 from coze_core._auth import Auth, TokenAuth
-from coze_core._call import Reply
+from coze_core._call import Call, Reply
 from coze_core._chat_streams import AsyncChatStream, ChatStream
 from coze_core._config import (
     ClientConfig,
@@ -32,6 +33,8 @@ from coze_core._pump import Pump, StreamRequest
 from coze_core._retry import RetryPolicy, until
 from coze_core._session import session
 from coze_core._timeouts import Timeouts
+from coze_core._workflow_pump import WorkflowPump
+from coze_core._workflow_streams import AsyncWorkflowStream, WorkflowStream
 
 T = TypeVar("T")
 D = TypeVar("D", SyncDriver, AsyncDriver)
@@ -79,6 +82,10 @@ def _base_url(auth: Auth, base_url: str | None, region: str | None) -> str:
     return given
 
 
+def _sent(call: Call, prepare: Callable[[Call], Flow[Call]] | None) -> Flow[Reply]:
+    return (yield from send(call if prepare is None else (yield from prepare(call))))
+
+
 @dataclass(frozen=True, slots=True)
 class _Flows:
     """The flows that streams need, signed and repeated as this client does."""
@@ -89,11 +96,11 @@ class _Flows:
     def open(self, request: StreamRequest) -> Flow[Reply]:
         call, retry = request.call, self.config.retry
         if request.deadline is None:
-            return session(send(call), self.auth, retry)
+            return session(_sent(call, request.prepare), self.auth, retry)
         call = replace(call, timeout=request.deadline)
         retry = replace(retry, total=min(request.deadline, retry.total))
         ends = retry.clock() + request.deadline
-        return until(ends, session(send(call), self.auth, retry), retry.clock)
+        return until(ends, session(_sent(call, request.prepare), self.auth, retry), retry.clock)
 
     def cancel(self, *, conversation_id: str, chat_id: str) -> Flow[Chat]:
         ids = {"conversation_id": conversation_id, "chat_id": chat_id}
@@ -222,6 +229,12 @@ def _config(
     return config
 
 
+def workflow_pump(request: StreamRequest, config: ClientConfig) -> WorkflowPump:
+    """Return what reads a workflow's stream."""
+    workflow_id = str((request.call.json or {}).get("workflow_id") or "")
+    return WorkflowPump(workflow_id, config.timeouts.idle, config.retry.clock)
+
+
 def _check_given(http_client: object, kind: type, transport: object, transport_kind: type) -> None:
     """Refuse an HTTP client of the other kind, which would fail strangely at its first use."""
     for name, value, wanted in (
@@ -299,6 +312,7 @@ class CozeClient(_Base[SyncDriver]):
         self.workspaces = resources.Workspaces(self)
         self.users = resources.Users(self)
         self.oauth = resources.OAuth(self)
+        self.workflows = workflow_resources.Workflows(self)
 
     def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
@@ -313,6 +327,11 @@ class CozeClient(_Base[SyncDriver]):
         request = self._as_spoken(request)
         pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
         return ChatStream(self._driver, pump, request, self._flows)
+
+    def open_workflow(self, request: StreamRequest, /) -> WorkflowStream:
+        """Return a workflow's stream that is opened when it is entered or iterated."""
+        pump = workflow_pump(request, self._config)
+        return WorkflowStream(self._driver, pump, request, self._flows)
 
     def close(self) -> None:
         """Close the connections; the client opens new ones if it is used again."""
@@ -395,6 +414,7 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         self.workspaces = resources.AsyncWorkspaces(self)
         self.users = resources.AsyncUsers(self)
         self.oauth = resources.AsyncOAuth(self)
+        self.workflows = workflow_resources.AsyncWorkflows(self)
 
     async def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
@@ -409,6 +429,11 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         request = self._as_spoken(request)
         pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
         return AsyncChatStream(self._driver, pump, request, self._flows)
+
+    def open_workflow(self, request: StreamRequest, /) -> AsyncWorkflowStream:
+        """Return a workflow's stream that is opened when it is entered or iterated."""
+        pump = workflow_pump(request, self._config)
+        return AsyncWorkflowStream(self._driver, pump, request, self._flows)
 
     async def aclose(self) -> None:
         """Close the connections of this event loop; new ones are opened if it is used again."""

@@ -218,12 +218,14 @@ class APIConnectionError(CozeError, ConnectionError):
 
     Attributes:
         request_sent: Whether the server may have received the request.
-        turn: What had arrived of a stream, or None if none had begun.
+        turn: What had arrived of a chat's stream, or None if none had begun.
+        run: What had arrived of a workflow's stream, or None if none had begun.
     """
 
     _retryable = True
     request_sent: bool = True
     turn: Turn | None = None
+    run: WorkflowRun | None = None
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):

@@ -19,6 +19,7 @@ from coze_core._errors import (
     IncompleteStreamError,
     ProtocolError,
 )
+from coze_core._flow import Flow
 from coze_core._reader import AnyChatEvent, ChatEventReader
 from coze_core._sse import ServerSentEvent, SSEDecoder
 from coze_core._turn import Increment, Turn
@@ -54,6 +55,7 @@ class StreamRequest:
         conversation_id: Its conversation.
         reader: What makes the reader of its events.
         can_cancel: Whether the server can be asked to cancel it.
+        prepare: Makes the call that is sent in the end, after uploads for example.
     """
 
     call: Call
@@ -63,6 +65,7 @@ class StreamRequest:
     conversation_id: str | None = None
     reader: Callable[[], Reader] = ChatEventReader
     can_cancel: bool = True
+    prepare: Callable[[Call], Flow[Call]] | None = None
 
 
 class StreamPump(abc.ABC, Generic[Item]):

@@ -39,7 +39,7 @@ class WorkflowParameter(WireModel):
     """One input or output of a workflow, with its type.
 
     Attributes:
-        type: `string`, `integer`, `number`, `boolean`, `time`, `object`, `array`, or a kind of file.
+        type: `string`, `integer`, `number`, `boolean`, `time`, `object`, `array` or a kind of file.
         required: Whether it has to be given.
         items: The type of a list's items.
         properties: The types of an object's fields.

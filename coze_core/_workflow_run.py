@@ -159,7 +159,7 @@ class WorkflowRun:
     # -- from one reply
 
     @classmethod
-    def from_reply(cls, workflow_id: str, reply: Reply, *, asynchronous: bool) -> WorkflowRun:
+    def from_reply(cls, workflow_id: str, reply: Reply) -> WorkflowRun:
         """Return the run that a reply tells of; there everything is at the top level."""
         payload = reply.payload
         body: Mapping[str, Any] = payload if isinstance(payload, Mapping) else {}
@@ -172,8 +172,8 @@ class WorkflowRun:
         waiting = body.get("interrupt_data")
         if isinstance(waiting, Mapping) and waiting.get("event_id"):
             run.interrupt, run.status = Interrupt.model_validate(waiting), "interrupted"
-        elif not asynchronous or run.output:
-            run.status = "completed"
+        elif data is not None or not run.execute_id:
+            run.status = "completed"  # one that was started only has an id and no data
         run.over = run.status != "running"
         return run
 
