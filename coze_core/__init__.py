@@ -13,7 +13,7 @@ from coze_core._version import __version__
 
 if TYPE_CHECKING:
     from coze_core._auth import Auth, TokenAuth
-    from coze_core._bot_models import Bot, BotSummary, User, Workspace
+    from coze_core._bot_models import Bot, BotSummary, User, Variable, Workspace
     from coze_core._client import AsyncCozeClient, CozeClient
     from coze_core._errors import (
         APIConnectionError,
@@ -154,6 +154,7 @@ __all__ = [
     "UnknownEvent",
     "Usage",
     "User",
+    "Variable",
     "VerboseCompleted",
     "Workspace",
     "__version__",
@@ -165,7 +166,7 @@ __all__ = [
 # The same names by module, for the interpreter.
 _PLACES: Final[dict[str, tuple[str, ...]]] = {
     "_auth": ("Auth", "TokenAuth"),
-    "_bot_models": ("Bot", "BotSummary", "User", "Workspace"),
+    "_bot_models": ("Bot", "BotSummary", "User", "Variable", "Workspace"),
     "_client": ("AsyncCozeClient", "CozeClient"),
     "_timeouts": ("Timeouts",),
     "_errors": (

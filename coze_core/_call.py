@@ -218,9 +218,17 @@ class Reply:
             raise self._wrong_shape(model)
         return self.parse(model, data)
 
-    def read_list(self, model: type[M]) -> list[M]:
-        """Return the payload as a list; a missing one is an empty list (section 2.4)."""
+    def read_list(self, model: type[M], place: str = "") -> list[M]:
+        """Return the payload as a list; a missing one is an empty list (section 2.4).
+
+        Args:
+            model: The type of one item.
+            place: The key of the list within the payload, or beside it (section 1.4).
+        """
         data = self.data()
+        if place:
+            holder = data if isinstance(data, Mapping) else self.payload
+            data = holder.get(place) if isinstance(holder, Mapping) else None
         if data is None:
             return []
         if not isinstance(data, list):

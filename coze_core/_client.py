@@ -241,6 +241,7 @@ class CozeClient(_Base[SyncDriver]):
         self.bots = resources.Bots(self)
         self.workspaces = resources.Workspaces(self)
         self.users = resources.Users(self)
+        self.variables = resources.Variables(self)
 
     def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
@@ -325,6 +326,7 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         self.bots = resources.AsyncBots(self)
         self.workspaces = resources.AsyncWorkspaces(self)
         self.users = resources.AsyncUsers(self)
+        self.variables = resources.AsyncVariables(self)
 
     async def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""

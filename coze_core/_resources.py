@@ -14,7 +14,7 @@ from coze_core._binding import (
     paging,
     streaming,
 )
-from coze_core._endpoints import account, bots, chat, conversations, files, messages
+from coze_core._endpoints import account, bots, chat, conversations, files, messages, variables
 
 
 class Chats(Resource):
@@ -169,3 +169,17 @@ class AsyncUsers(AsyncResource):
     """The account behind the token."""
 
     me = awaiting(account.me)
+
+
+class Variables(Resource):
+    """What bots and apps keep of each user."""
+
+    get = blocking(variables.get)
+    set = blocking(variables.set)
+
+
+class AsyncVariables(AsyncResource):
+    """What bots and apps keep of each user."""
+
+    get = awaiting(variables.get)
+    set = awaiting(variables.set)

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [
     "README.md",
     "docs/client.md",
+    "docs/data.md",
     "docs/langchain.md",
     "docs/tools.md",
     "docs/migration.md",

@@ -12,7 +12,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
-from coze_core.emulator import _chats, _conversations, _others
+from coze_core.emulator import _chats, _conversations, _others, _variables
 from coze_core.emulator._faults import Fault, Faults, disturbed
 from coze_core.emulator._http import ApiError, Request, Response
 from coze_core.emulator._state import Reply, State, Stream
@@ -61,6 +61,8 @@ _ROUTES: Final[list[tuple[str, str, Endpoint, bool]]] = [
     ("GET", "/v1/space/published_bots_list", _others.list_bots_legacy, False),
     ("GET", "/v1/workspaces", _others.list_workspaces, False),
     ("GET", "/v1/users/me", _others.me, False),
+    ("GET", "/v1/variables", _variables.read, False),
+    ("PUT", "/v1/variables", _variables.write, False),
 ]
 
 

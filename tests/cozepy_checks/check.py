@@ -19,6 +19,7 @@ from cozepy import (
     MessageType,
     TokenAuth,
     ToolOutput,
+    VariableValue,
 )
 
 BASE_URL, TOKEN, ECHO, ASSISTANT, SLOW, WORKSPACE = sys.argv[1:]
@@ -112,6 +113,13 @@ def check_files_bots_and_account():
     assert coze.users.me().user_name == "emulated"
 
 
+def check_variables():
+    whose = {"bot_id": ECHO, "connector_uid": "u"}
+    coze.variables.update(data=[VariableValue(keyword="city", value="Paris")], **whose)
+    found = coze.variables.retrieve(keywords=["city"], **whose)
+    assert [(item.keyword, item.value) for item in found] == [("city", "Paris")]
+
+
 async def check_async():
     client = AsyncCoze(auth=AsyncTokenAuth(TOKEN), base_url=BASE_URL)
     text = ""
@@ -132,6 +140,7 @@ checks = [
     check_cancel_and_errors,
     check_conversations,
     check_files_bots_and_account,
+    check_variables,
 ]
 for check in checks:
     check()

@@ -28,6 +28,7 @@ EXCEPTIONS = {
     ("DELETE", "/v1/conversations/{conversation_id}"),
     ("GET", "/v1/workspaces"),
     ("GET", "/v1/users/me"),
+    ("PUT", "/v1/variables"),
     ("POST", "/v1/conversations/{conversation_id}/messages/{message_id}/feedback"),
 }
 # Recorded replies of the v1 message endpoints have an empty type and a time as text.
@@ -137,6 +138,9 @@ def exercise(emulator, http):
     http.get("/v1/space/published_bots_list", params={"space_id": WORKSPACE_ID})
     http.get("/v1/workspaces")
     http.get("/v1/users/me")
+    whose = {"bot_id": bot, "connector_uid": "u"}
+    http.put("/v1/variables", json={**whose, "data": [{"keyword": "city", "value": "Paris"}]})
+    http.get("/v1/variables", params={**whose, "keywords": "city"})
 
 
 def test_what_is_asked_and_answered_agrees_with_the_official_api(spec, emulator):
