@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from coze_core._auth import Auth, TokenAuth
     from coze_core._bot_models import Bot, BotSummary, User, Variable, Workspace
     from coze_core._client import AsyncCozeClient, CozeClient
+    from coze_core._dataset_inputs import ChunkStrategy, DocumentBase
+    from coze_core._dataset_models import (
+        Dataset,
+        DatasetDocument,
+        DatasetImage,
+        DocumentProgress,
+    )
     from coze_core._errors import (
         APIConnectionError,
         APIStatusError,
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
         ContextLengthError,
         ConversationBusyError,
         CozeError,
+        DocumentFailedError,
         ErrorResponse,
         IncompleteStreamError,
         InternalServerError,
@@ -75,6 +83,7 @@ if TYPE_CHECKING:
         object_string,
     )
     from coze_core._paging import AsyncPager, Page, Pager
+    from coze_core._progress import progress_bar
     from coze_core._reader import AnyChatEvent, ChatEventReader
     from coze_core._retry import RetryPolicy
     from coze_core._sse import ServerSentEvent, SSEDecoder, encode_event
@@ -108,12 +117,19 @@ __all__ = [
     "ChatInProgress",
     "ChatRequiresAction",
     "ChatStream",
+    "ChunkStrategy",
     "ConflictError",
     "ContextLengthError",
     "Conversation",
     "ConversationBusyError",
     "CozeClient",
     "CozeError",
+    "Dataset",
+    "DatasetDocument",
+    "DatasetImage",
+    "DocumentBase",
+    "DocumentFailedError",
+    "DocumentProgress",
     "EnterMessage",
     "ErrorEvent",
     "ErrorResponse",
@@ -161,6 +177,7 @@ __all__ = [
     "anonymous_user_id",
     "encode_event",
     "object_string",
+    "progress_bar",
 ]
 
 # The same names by module, for the interpreter.
@@ -169,6 +186,8 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
     "_bot_models": ("Bot", "BotSummary", "User", "Variable", "Workspace"),
     "_client": ("AsyncCozeClient", "CozeClient"),
     "_timeouts": ("Timeouts",),
+    "_dataset_inputs": ("ChunkStrategy", "DocumentBase"),
+    "_dataset_models": ("Dataset", "DatasetDocument", "DatasetImage", "DocumentProgress"),
     "_errors": (
         "APIConnectionError",
         "APIStatusError",
@@ -180,6 +199,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "ContextLengthError",
         "ConversationBusyError",
         "CozeError",
+        "DocumentFailedError",
         "ErrorResponse",
         "IncompleteStreamError",
         "InternalServerError",
@@ -229,6 +249,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "object_string",
     ),
     "_paging": ("AsyncPager", "Page", "Pager"),
+    "_progress": ("progress_bar",),
     "_reader": ("AnyChatEvent", "ChatEventReader"),
     "_retry": ("RetryPolicy",),
     "_sse": ("ServerSentEvent", "SSEDecoder", "encode_event"),

@@ -242,6 +242,7 @@ class CozeClient(_Base[SyncDriver]):
         self.workspaces = resources.Workspaces(self)
         self.users = resources.Users(self)
         self.variables = resources.Variables(self)
+        self.datasets = resources.Datasets(self)
 
     def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
@@ -327,6 +328,7 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         self.workspaces = resources.AsyncWorkspaces(self)
         self.users = resources.AsyncUsers(self)
         self.variables = resources.AsyncVariables(self)
+        self.datasets = resources.AsyncDatasets(self)
 
     async def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""

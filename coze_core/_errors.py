@@ -18,8 +18,9 @@
     │   │   └── QuotaExceededError                    nothing left to spend: waiting will not help
     │   └── InternalServerError
     ├── ChatFailedError                               the run itself failed, after it had begun
+    ├── DocumentFailedError                           a document of a dataset could not be processed
     ├── ProtocolError                                 the server sent something that is not Coze
-    └── PollTimeoutError (also TimeoutError)          a polled chat did not end in time
+    └── PollTimeoutError (also TimeoutError)          what was polled did not end in time
 
 A failed run whose code is known is a `ChatFailedError` *and* the class of that code, so both
 `except ChatFailedError` and `except RateLimitError` catch a run that ended for lack of quota.
@@ -30,10 +31,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from coze_core._dataset_models import DocumentProgress
     from coze_core._turn import Turn
 
 # Tokens of every kind (protocol notes, section 7.1) and JWTs, wherever a server echoes one.
@@ -240,6 +242,16 @@ class InternalServerError(APIStatusError):
 
 class ChatFailedError(CozeError):
     """The chat had begun and then failed: `chat.failed`, or an `error` event in the stream."""
+
+
+class DocumentFailedError(CozeError):
+    """A document of a dataset could not be processed.
+
+    Attributes:
+        documents: Those that failed, each with what the server says about it.
+    """
+
+    documents: Sequence[DocumentProgress] = ()
 
 
 class ProtocolError(CozeError):

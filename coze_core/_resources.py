@@ -14,7 +14,17 @@ from coze_core._binding import (
     paging,
     streaming,
 )
-from coze_core._endpoints import account, bots, chat, conversations, files, messages, variables
+from coze_core._endpoints import (
+    account,
+    bots,
+    chat,
+    conversations,
+    datasets,
+    documents,
+    files,
+    messages,
+    variables,
+)
 
 
 class Chats(Resource):
@@ -183,3 +193,67 @@ class AsyncVariables(AsyncResource):
 
     get = awaiting(variables.get)
     set = awaiting(variables.set)
+
+
+class Documents(Resource):
+    """The documents of datasets."""
+
+    create = blocking(documents.create)
+    create_and_wait = blocking(documents.create_and_wait)
+    list = paging(documents.list_documents)
+    update = blocking(documents.update)
+    delete = blocking(documents.delete)
+
+
+class AsyncDocuments(AsyncResource):
+    """The documents of datasets."""
+
+    create = awaiting(documents.create)
+    create_and_wait = awaiting(documents.create_and_wait)
+    list = async_paging(documents.list_documents)
+    update = awaiting(documents.update)
+    delete = awaiting(documents.delete)
+
+
+class DatasetImages(Resource):
+    """The images of datasets."""
+
+    list = paging(datasets.list_images)
+    update = blocking(datasets.update_image)
+
+
+class AsyncDatasetImages(AsyncResource):
+    """The images of datasets."""
+
+    list = async_paging(datasets.list_images)
+    update = awaiting(datasets.update_image)
+
+
+class Datasets(Resource):
+    """Datasets: the knowledge that bots recall from."""
+
+    def __init__(self, client: Runs) -> None:
+        super().__init__(client)
+        self.documents = Documents(client)
+        self.images = DatasetImages(client)
+
+    create = blocking(datasets.create)
+    list = paging(datasets.list)
+    update = blocking(datasets.update)
+    delete = blocking(datasets.delete)
+    progress = blocking(documents.progress)
+
+
+class AsyncDatasets(AsyncResource):
+    """Datasets: the knowledge that bots recall from."""
+
+    def __init__(self, client: AsyncRuns) -> None:
+        super().__init__(client)
+        self.documents = AsyncDocuments(client)
+        self.images = AsyncDatasetImages(client)
+
+    create = awaiting(datasets.create)
+    list = async_paging(datasets.list)
+    update = awaiting(datasets.update)
+    delete = awaiting(datasets.delete)
+    progress = awaiting(documents.progress)

@@ -11,6 +11,7 @@ from coze_core._endpoints._checks import (
     check_id,
     check_messages,
     check_meta_data,
+    check_seconds,
     check_variables,
     given,
 )
@@ -98,7 +99,7 @@ def stream(
         connector_id=connector_id,
     )
     call = _create_call(body, conversation_id, stream=True)
-    return StreamRequest(call, cancel_on_close, _check_seconds("deadline", deadline))
+    return StreamRequest(call, cancel_on_close, check_seconds("deadline", deadline))
 
 
 def create(
@@ -198,7 +199,7 @@ def create_and_poll(
 
     Protocol: sections 2.3 and 2.4.
     """
-    _check_seconds("poll_timeout", poll_timeout)
+    check_seconds("poll_timeout", poll_timeout)
     clock = time.monotonic
     deadline = clock() + poll_timeout
     chat = yield from create(
@@ -393,7 +394,7 @@ def stream_tool_outputs(
     """
     call = _submit_call(conversation_id, chat_id, tool_outputs, stream=True)
     return StreamRequest(
-        call, cancel_on_close, _check_seconds("deadline", deadline), chat_id, conversation_id
+        call, cancel_on_close, check_seconds("deadline", deadline), chat_id, conversation_id
     )
 
 
@@ -463,9 +464,3 @@ def _ids(conversation_id: str, chat_id: str) -> dict[str, str]:
         "conversation_id": check_id("conversation_id", conversation_id),
         "chat_id": check_id("chat_id", chat_id),
     }
-
-
-def _check_seconds(name: str, value: float | None) -> float | None:
-    if value is not None and not value > 0:
-        raise ValueError(f"{name} must be more than 0 seconds")
-    return value

@@ -12,7 +12,14 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
-from coze_core.emulator import _chats, _conversations, _others, _variables
+from coze_core.emulator import (
+    _chats,
+    _conversations,
+    _datasets,
+    _documents,
+    _others,
+    _variables,
+)
 from coze_core.emulator._faults import Fault, Faults, disturbed
 from coze_core.emulator._http import ApiError, Request, Response
 from coze_core.emulator._state import Reply, State, Stream
@@ -63,6 +70,17 @@ _ROUTES: Final[list[tuple[str, str, Endpoint, bool]]] = [
     ("GET", "/v1/users/me", _others.me, False),
     ("GET", "/v1/variables", _variables.read, False),
     ("PUT", "/v1/variables", _variables.write, False),
+    ("POST", "/v1/datasets", _datasets.create, True),
+    ("GET", "/v1/datasets", _datasets.list_, True),
+    ("PUT", "/v1/datasets/{id}", _datasets.update, True),
+    ("DELETE", "/v1/datasets/{id}", _datasets.delete, True),
+    ("POST", "/v1/datasets/{id}/process", _documents.progress, True),
+    ("GET", "/v1/datasets/{id}/images", _datasets.list_images, True),
+    ("PUT", "/v1/datasets/{id}/images/{id}", _datasets.update_image, True),
+    ("POST", "/open_api/knowledge/document/create", _documents.create, True),
+    ("POST", "/open_api/knowledge/document/list", _documents.list_, True),
+    ("POST", "/open_api/knowledge/document/update", _documents.update, True),
+    ("POST", "/open_api/knowledge/document/delete", _documents.delete, True),
 ]
 
 

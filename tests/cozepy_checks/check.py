@@ -15,6 +15,12 @@ from cozepy import (
     ChatStatus,
     Coze,
     CozeAPIError,
+    DocumentBase,
+    DocumentChunkStrategy,
+    DocumentFormatType,
+    DocumentSourceInfo,
+    DocumentStatus,
+    DocumentUpdateRule,
     Message,
     MessageType,
     TokenAuth,
@@ -120,6 +126,53 @@ def check_variables():
     assert [(item.keyword, item.value) for item in found] == [("city", "Paris")]
 
 
+def check_datasets_and_documents():
+    made = coze.datasets.create(
+        name="d", space_id=WORKSPACE, format_type=DocumentFormatType.DOCUMENT
+    )
+    whose = {"dataset_id": made.dataset_id}
+    coze.datasets.update(**whose, name="e", description="x")
+    [found] = coze.datasets.list(space_id=WORKSPACE, name="e")
+    assert (found.dataset_id, found.description) == (made.dataset_id, "x")
+    local = DocumentBase(name="a.txt", source_info=DocumentSourceInfo.build_local_file("hello"))
+    page = DocumentBase(
+        name="page",
+        source_info=DocumentSourceInfo.build_web_page("https://example.com"),
+        update_rule=DocumentUpdateRule.build_auto_update(24),
+    )
+    documents = coze.datasets.documents.create(
+        **whose, document_bases=[local, page], chunk_strategy=DocumentChunkStrategy.build_auto()
+    )
+    ids = [item.document_id for item in documents]
+    while any(
+        item.status == DocumentStatus.PROCESSING
+        for item in coze.datasets.process(**whose, document_ids=ids)
+    ):
+        continue
+    coze.datasets.documents.update(document_id=ids[0], document_name="b.txt")
+    listed = list(coze.datasets.documents.list(**whose, page_size=1))
+    assert [item.name for item in listed] == ["b.txt", "page"]
+    assert {item.status for item in listed} == {DocumentStatus.COMPLETED}
+    assert listed[0].char_count == 5
+    coze.datasets.documents.delete(document_ids=ids)
+    coze.datasets.delete(**whose)
+
+
+def check_images():
+    made = coze.datasets.create(name="i", space_id=WORKSPACE, format_type=DocumentFormatType.IMAGE)
+    whose = {"dataset_id": made.dataset_id}
+    [image] = coze.datasets.documents.create(
+        **whose,
+        document_bases=[
+            DocumentBase(name="a.png", source_info=DocumentSourceInfo.build_local_file("x", "png"))
+        ],
+        format_type=DocumentFormatType.IMAGE,
+    )
+    coze.datasets.images.update(**whose, document_id=image.document_id, caption="a cat")
+    [found] = coze.datasets.images.list(**whose, keyword="cat")
+    assert (found.document_id, found.caption) == (image.document_id, "a cat")
+
+
 async def check_async():
     client = AsyncCoze(auth=AsyncTokenAuth(TOKEN), base_url=BASE_URL)
     text = ""
@@ -141,6 +194,8 @@ checks = [
     check_conversations,
     check_files_bots_and_account,
     check_variables,
+    check_datasets_and_documents,
+    check_images,
 ]
 for check in checks:
     check()
