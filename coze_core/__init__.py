@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from coze_core._version import __version__
 
 if TYPE_CHECKING:
+    from coze_core._audio_models import Room, Transcription, Voice
     from coze_core._auth import Auth, TokenAuth
     from coze_core._bot_models import Bot, BotSummary, User, Variable, Workspace
     from coze_core._client import AsyncCozeClient, CozeClient
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         DatasetImage,
         DocumentProgress,
     )
+    from coze_core._downloads import AsyncSpeech, Speech
     from coze_core._errors import (
         APIConnectionError,
         APIStatusError,
@@ -100,6 +102,7 @@ __all__ = [
     "AsyncChatStream",
     "AsyncCozeClient",
     "AsyncPager",
+    "AsyncSpeech",
     "AudioDelta",
     "Auth",
     "AuthenticationError",
@@ -156,9 +159,11 @@ __all__ = [
     "QuotaExceededError",
     "RateLimitError",
     "RetryPolicy",
+    "Room",
     "SSEDecoder",
     "Section",
     "ServerSentEvent",
+    "Speech",
     "StreamDone",
     "Timeouts",
     "TokenAuth",
@@ -166,12 +171,14 @@ __all__ = [
     "ToolCall",
     "ToolOutput",
     "ToolResponseCompleted",
+    "Transcription",
     "Turn",
     "UnknownEvent",
     "Usage",
     "User",
     "Variable",
     "VerboseCompleted",
+    "Voice",
     "Workspace",
     "__version__",
     "anonymous_user_id",
@@ -182,12 +189,14 @@ __all__ = [
 
 # The same names by module, for the interpreter.
 _PLACES: Final[dict[str, tuple[str, ...]]] = {
+    "_audio_models": ("Room", "Transcription", "Voice"),
     "_auth": ("Auth", "TokenAuth"),
     "_bot_models": ("Bot", "BotSummary", "User", "Variable", "Workspace"),
     "_client": ("AsyncCozeClient", "CozeClient"),
     "_timeouts": ("Timeouts",),
     "_dataset_inputs": ("ChunkStrategy", "DocumentBase"),
     "_dataset_models": ("Dataset", "DatasetDocument", "DatasetImage", "DocumentProgress"),
+    "_downloads": ("AsyncSpeech", "Speech"),
     "_errors": (
         "APIConnectionError",
         "APIStatusError",

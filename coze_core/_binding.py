@@ -12,6 +12,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
+from coze_core._call import Call
+from coze_core._downloads import AsyncSpeech, Speech
 from coze_core._flow import Flow
 from coze_core._models import WireModel
 from coze_core._paging import AsyncPager, Page, Pager, Pages
@@ -33,6 +35,9 @@ class Runs(Protocol):
     def open_stream(self, request: StreamRequest, /) -> ChatStream:
         """Return a stream that is not open yet."""
 
+    def open_speech(self, call: Call, /) -> Speech:
+        """Return speech that is not asked for yet."""
+
 
 class AsyncRuns(Protocol):
     """What the awaiting client offers to its resources."""
@@ -42,6 +47,9 @@ class AsyncRuns(Protocol):
 
     def open_stream(self, request: StreamRequest, /) -> AsyncChatStream:
         """Return a stream that is not open yet."""
+
+    def open_speech(self, call: Call, /) -> AsyncSpeech:
+        """Return speech that is not asked for yet."""
 
 
 class Resource:
@@ -144,6 +152,24 @@ def async_streaming(
         return resource.client.open_stream(make(*args, **kwargs))
 
     return Method(make, call, "AsyncChatStream")
+
+
+def speaking(make: Callable[P, Call]) -> Method[Resource, P, Speech]:
+    """Bind speech to the blocking client."""
+
+    def call(resource: Resource, /, *args: P.args, **kwargs: P.kwargs) -> Speech:
+        return resource.client.open_speech(make(*args, **kwargs))
+
+    return Method(make, call, "Speech")
+
+
+def async_speaking(make: Callable[P, Call]) -> Method[AsyncResource, P, AsyncSpeech]:
+    """Bind speech to the awaiting client."""
+
+    def call(resource: AsyncResource, /, *args: P.args, **kwargs: P.kwargs) -> AsyncSpeech:
+        return resource.client.open_speech(make(*args, **kwargs))
+
+    return Method(make, call, "AsyncSpeech")
 
 
 def paging(make: Callable[P, Pages[M]]) -> Method[Resource, P, Pager[M]]:

@@ -34,11 +34,13 @@ class Upload:
         file_name: The name the server stores.
         open: Returns the content from its start, so that a second attempt sends all of it.
         content_type: The media type, or None to let the server find out.
+        fields: Further fields of the form.
     """
 
     file_name: str
     open: Callable[[], bytes | BinaryIO]
     content_type: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 FileInput: TypeAlias = (
@@ -70,6 +72,7 @@ class Call:
         upload: A file to send instead of JSON.
         headers: Further headers.
         stream: Whether the reply's body is to be read as it comes.
+        binary: Whether that body is a file rather than events.
         repeatable: Whether sending it twice does no harm.
         timeout: Bound on each wait of this call, in seconds; None for the client's own.
     """
@@ -81,6 +84,7 @@ class Call:
     upload: Upload | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     stream: bool = False
+    binary: bool = False
     repeatable: bool = False
     timeout: float | None = None
 
@@ -302,3 +306,21 @@ def is_event_stream(content_type: str, head: bytes) -> bool | None:
     if any(start.startswith(field) for field in fields):
         return True
     return None if any(field.startswith(start) for field in fields) else False
+
+
+def is_file(content_type: str, head: bytes) -> bool | None:
+    """Tell a file from a JSON or HTML body (sections 1.3 and 6.8).
+
+    Args:
+        content_type: The reply's content type; some proxies strip or change it.
+        head: The first bytes of the body.
+
+    Returns:
+        True or False, or None when more bytes are needed to tell.
+    """
+    if content_type.startswith(("audio/", "video/", "application/octet-stream")):
+        return True
+    if "json" in content_type or content_type.startswith("text/"):
+        return False
+    start = head.lstrip(b" \t\r\n")
+    return start[:1] not in b"{[<" if start else None

@@ -12,13 +12,14 @@ import httpx
 
 from coze_core import _resources as resources
 from coze_core._auth import Auth, TokenAuth
-from coze_core._call import Reply
+from coze_core._call import Call, Reply
 from coze_core._config import (
     ClientConfig,
     check_headers,
     from_environment,
     resolve_base_url,
 )
+from coze_core._downloads import AsyncSpeech, Speech
 from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._endpoints import chat
 from coze_core._flow import Flow, send
@@ -243,6 +244,7 @@ class CozeClient(_Base[SyncDriver]):
         self.users = resources.Users(self)
         self.variables = resources.Variables(self)
         self.datasets = resources.Datasets(self)
+        self.audio = resources.Audio(self)
 
     def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
@@ -252,6 +254,10 @@ class CozeClient(_Base[SyncDriver]):
         """Return a stream that is opened when it is entered or iterated."""
         pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
         return ChatStream(self._driver, pump, request, self._flows)
+
+    def open_speech(self, call: Call, /) -> Speech:
+        """Return speech that is asked for when it is entered, iterated over or read."""
+        return Speech(self._driver, lambda: session(send(call), self._auth, self._config.retry))
 
     def close(self) -> None:
         """Close the connections; the client opens new ones if it is used again."""
@@ -329,6 +335,7 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         self.users = resources.AsyncUsers(self)
         self.variables = resources.AsyncVariables(self)
         self.datasets = resources.AsyncDatasets(self)
+        self.audio = resources.AsyncAudio(self)
 
     async def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
@@ -338,6 +345,12 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         """Return a stream that is opened when it is entered or iterated."""
         pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
         return AsyncChatStream(self._driver, pump, request, self._flows)
+
+    def open_speech(self, call: Call, /) -> AsyncSpeech:
+        """Return speech that is asked for when it is entered, iterated over or read."""
+        return AsyncSpeech(
+            self._driver, lambda: session(send(call), self._auth, self._config.retry)
+        )
 
     async def aclose(self) -> None:
         """Close the connections of this event loop; new ones are opened if it is used again."""

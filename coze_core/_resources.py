@@ -8,14 +8,17 @@ from coze_core._binding import (
     Resource,
     Runs,
     async_paging,
+    async_speaking,
     async_streaming,
     awaiting,
     blocking,
     paging,
+    speaking,
     streaming,
 )
 from coze_core._endpoints import (
     account,
+    audio,
     bots,
     chat,
     conversations,
@@ -257,3 +260,65 @@ class AsyncDatasets(AsyncResource):
     update = awaiting(datasets.update)
     delete = awaiting(datasets.delete)
     progress = awaiting(documents.progress)
+
+
+class Transcriptions(Resource):
+    """What is said in recordings."""
+
+    create = blocking(audio.transcribe)
+
+
+class AsyncTranscriptions(AsyncResource):
+    """What is said in recordings."""
+
+    create = awaiting(audio.transcribe)
+
+
+class Voices(Resource):
+    """The voices that speech can have."""
+
+    list = paging(audio.list_voices)
+    clone = blocking(audio.clone_voice)
+
+
+class AsyncVoices(AsyncResource):
+    """The voices that speech can have."""
+
+    list = async_paging(audio.list_voices)
+    clone = awaiting(audio.clone_voice)
+
+
+class Rooms(Resource):
+    """Rooms for spoken conversations."""
+
+    create = blocking(audio.create_room)
+
+
+class AsyncRooms(AsyncResource):
+    """Rooms for spoken conversations."""
+
+    create = awaiting(audio.create_room)
+
+
+class Audio(Resource):
+    """Sound: speech, recognition, voices and rooms."""
+
+    def __init__(self, client: Runs) -> None:
+        super().__init__(client)
+        self.transcriptions = Transcriptions(client)
+        self.voices = Voices(client)
+        self.rooms = Rooms(client)
+
+    speech = speaking(audio.speech)
+
+
+class AsyncAudio(AsyncResource):
+    """Sound: speech, recognition, voices and rooms."""
+
+    def __init__(self, client: AsyncRuns) -> None:
+        super().__init__(client)
+        self.transcriptions = AsyncTranscriptions(client)
+        self.voices = AsyncVoices(client)
+        self.rooms = AsyncRooms(client)
+
+    speech = async_speaking(audio.speech)

@@ -18,6 +18,8 @@ ORDER = [
     "_sse",
     "_models",
     "_bot_models",
+    "_audio_models",
+    "_sound",
     "_events",
     "_reader",
     "_turn",
@@ -42,6 +44,7 @@ ORDER = [
     "_endpoints._checks",
     "_endpoints",
     "_streams",
+    "_downloads",
     "_binding",
     "_resources",
     "_client",
@@ -71,7 +74,8 @@ ORDER = [
 ]
 HTTPX = {"_http", "_loops", "_drivers", "_client"}
 ASYNC = {
-    *("_loops", "_drivers", "_streams", "_client", "_model_clients", "_binding", "_paging"),
+    *("_loops", "_drivers", "_streams", "_downloads", "_client", "_model_clients"),
+    *("_binding", "_paging"),
     "dialog._converse",
 }
 

@@ -27,7 +27,8 @@ def examples():
 
 
 @pytest.mark.parametrize("code", list(examples()))
-def test_an_example_runs(code, emulator, monkeypatch, capsys):
+def test_an_example_runs(code, emulator, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COZE_API_TOKEN", emulator.token)
     monkeypatch.setenv("COZE_API_BASE", emulator.base_url)
     monkeypatch.setenv("COZE_BOT_ID", emulator.bot_id("assistant"))

@@ -1,11 +1,12 @@
 """What every framework adapter needs, framework-neutral: from a message history to an answer."""
 
+from coze_core._sound import playable
 from coze_core.dialog._answer import Ask
 from coze_core.dialog._converse import AsyncDialogue, Dialogue, converse, converse_async
 from coze_core.dialog._format import JsonFilter, ResponseFormat
 from coze_core.dialog._history import CallEntry, Entry, EntryRole, Media, MediaKind, digest
 from coze_core.dialog._marker import Marker, Pending, portable_id
-from coze_core.dialog._media import medium, playable
+from coze_core.dialog._media import medium
 from coze_core.dialog._options import (
     PER_CALL,
     ask_of,

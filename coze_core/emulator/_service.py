@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
 from coze_core.emulator import (
+    _audio,
     _chats,
     _conversations,
     _datasets,
@@ -22,10 +23,11 @@ from coze_core.emulator import (
 )
 from coze_core.emulator._faults import Fault, Faults, disturbed
 from coze_core.emulator._http import ApiError, Request, Response
-from coze_core.emulator._state import Reply, State, Stream
+from coze_core.emulator._state import Download, Reply, State, Stream
 
 Endpoint = Callable[..., Reply]
 FAULT_HEADER: Final = "x-coze-emulator-fault"
+_BLOCK: Final = 4096  # bytes of a file at a time
 MAX_JSON: Final = 15 * 1024 * 1024  # section 8.3
 
 # Method, path, endpoint; and whether Coze Studio has it (section 10.1).
@@ -70,6 +72,11 @@ _ROUTES: Final[list[tuple[str, str, Endpoint, bool]]] = [
     ("GET", "/v1/users/me", _others.me, False),
     ("GET", "/v1/variables", _variables.read, False),
     ("PUT", "/v1/variables", _variables.write, False),
+    ("POST", "/v1/audio/speech", _audio.speech, False),
+    ("POST", "/v1/audio/transcriptions", _audio.transcribe, False),
+    ("GET", "/v1/audio/voices", _audio.list_voices, False),
+    ("POST", "/v1/audio/voices/clone", _audio.clone_voice, False),
+    ("POST", "/v1/audio/rooms", _audio.create_room, False),
     ("POST", "/v1/datasets", _datasets.create, True),
     ("GET", "/v1/datasets", _datasets.list_, True),
     ("PUT", "/v1/datasets/{id}", _datasets.update, True),
@@ -123,6 +130,8 @@ class Service:
             return self._dressed(self._refusal(request, error, log_id), fault)
         if isinstance(reply, Stream):
             return self._stream(reply, fault or reply.fault, log_id)
+        if isinstance(reply, Download):
+            return self._download(reply, fault, log_id)
         return self._dressed(self._json(200, reply, log_id), fault)
 
     def _find(self, request: Request) -> Reply:
@@ -178,6 +187,16 @@ class Service:
         blocks = reply.events if fault is None else disturbed(reply.events, fault)
         return self._dressed(Response(200, headers, blocks=blocks), fault)
 
+    def _download(self, reply: Download, fault: Fault | None, log_id: str) -> Response:
+        headers = {
+            "content-type": reply.content_type,
+            self.state.profile.log_id_header: log_id,
+        }
+        blocks = _blocks(reply.content)
+        if fault is not None:
+            blocks = disturbed(blocks, fault)
+        return self._dressed(Response(200, headers, blocks=blocks), fault)
+
     def _replaced(self, fault: Fault, log_id: str) -> Response:
         if fault.code is not None:
             body = {"code": fault.code, "msg": "an emulated error"}
@@ -207,6 +226,11 @@ def _asked_fault(text: str) -> Fault:
         return Fault.parse(text)
     except ValueError as error:
         raise ApiError(4000, f"{FAULT_HEADER}: {error}") from None
+
+
+async def _blocks(content: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), _BLOCK):
+        yield content[start : start + _BLOCK]
 
 
 async def _one(block: bytes) -> AsyncIterator[bytes]:

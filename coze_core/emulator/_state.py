@@ -25,7 +25,15 @@ class Stream:
     fault: Fault | None = None
 
 
-Reply: TypeAlias = Mapping[str, Any] | Stream
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A reply that is a file."""
+
+    content: bytes
+    content_type: str
+
+
+Reply: TypeAlias = Mapping[str, Any] | Stream | Download
 
 
 @dataclass

@@ -18,4 +18,4 @@ def test_the_official_sdk_works_unmodified(emulator):
         [*command, emulator.token, *bots, WORKSPACE_ID], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.count("ok") == 9
+    assert done.stdout.count("ok") == 10

@@ -151,6 +151,19 @@ def exercise(emulator, http):
     http.put("/v1/variables", json={**whose, "data": [{"keyword": "city", "value": "Paris"}]})
     http.get("/v1/variables", params={**whose, "keywords": "city"})
     exercise_datasets(http)
+    exercise_audio(http, bot)
+
+
+def exercise_audio(http, bot):
+    voices = http.get("/v1/audio/voices", params={"page_size": 1}).json()["data"]["voice_list"]
+    voice = voices[0]["voice_id"]
+    speech = {"input": "hi", "voice_id": voice, "response_format": "wav", "speed": 1}
+    recording = {"file": ("a.wav", http.post("/v1/audio/speech", json=speech).content)}
+    http.post("/v1/audio/transcriptions", files=recording)
+    named = {"voice_name": "mine", "audio_format": "wav"}
+    http.post("/v1/audio/voices/clone", files=recording, data=named)
+    config = {"room_mode": "default", "audio_config": {"codec": "OPUS"}}
+    http.post("/v1/audio/rooms", json={"bot_id": bot, "uid": "u", "config": config})
 
 
 def exercise_datasets(http):
@@ -192,7 +205,7 @@ def test_what_is_asked_and_answered_agrees_with_the_official_api(spec, emulator)
             return
         seen.add(pattern)
         content = found["responses"]["200"].get("content", {}).get("application/json")
-        if content is not None:
+        if content is not None and "json" in response.headers["content-type"]:
             for problem in problems(spec, content["schema"], json.loads(response.content)):
                 if pattern.startswith("/v1/conversation/message/") and any(
                     part in problem for part in RECORDED
@@ -213,4 +226,4 @@ def test_what_is_asked_and_answered_agrees_with_the_official_api(spec, emulator)
     ) as http:
         exercise(emulator, http)
     assert sorted(set(wrong)) == []
-    assert len(seen) >= 20
+    assert len(seen) >= 32
