@@ -54,6 +54,7 @@ ORDER = [
     "dialog._schema",
     "dialog._marker",
     "dialog._media",
+    "dialog._knowledge",
     "dialog._tools",
     "dialog._parser",
     "dialog._format",
@@ -76,7 +77,7 @@ HTTPX = {"_http", "_loops", "_drivers", "_client"}
 ASYNC = {
     *("_loops", "_drivers", "_streams", "_downloads", "_client", "_model_clients"),
     *("_binding", "_paging"),
-    "dialog._converse",
+    *("dialog._converse", "dialog._knowledge"),
 }
 
 
