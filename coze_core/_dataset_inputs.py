@@ -74,7 +74,7 @@ class DocumentBase:
             file: A path, or `(name, bytes)`.
             name: Its name in the dataset; the file's if None.
             file_type: Its suffix, such as `pdf`; the file's if None.
-            caption: What an image shows.
+            caption: What an image shows; with `ChunkStrategy.captions("hand")`.
 
         Raises:
             TypeError: Something else than a file.
@@ -87,7 +87,7 @@ class DocumentBase:
             found, content = path.name, path.read_bytes()
         else:
             raise TypeError(f"file must be a path or (name, bytes), not {type(file).__name__}")
-        suffix = file_type or PurePath(found).suffix.removeprefix(".").lower()
+        suffix = (file_type or PurePath(found).suffix).removeprefix(".").lower()
         return cls(name or found, caption=caption, content=content, file_type=suffix)
 
     @classmethod
@@ -130,7 +130,7 @@ class DocumentBase:
         Args:
             file_id: The upload.
             name: Its name in the dataset; the id if None.
-            caption: What an image shows.
+            caption: What an image shows; with `ChunkStrategy.captions("hand")`.
 
         Raises:
             TypeError: An id that is not a string.

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 import anyio
 import anyio.to_thread
@@ -25,6 +24,7 @@ from coze_core._errors import (
     ProtocolError,
 )
 from coze_core._flow import Flow
+from coze_core._unfinished import Unfinished
 
 OpenFlow = Callable[[], Flow[Reply]]
 
@@ -164,7 +164,7 @@ class Speech(_Download):
             ValueError: If there is no such folder.
             CozeError: The server refused, or not all of it came.
         """
-        with _Part(file) as part:
+        with Unfinished(file) as part:
             for block in self:
                 part.file.write(block)
         return part.path
@@ -263,7 +263,7 @@ class AsyncSpeech(_Download):
             ValueError: If there is no such folder.
             CozeError: The server refused, or not all of it came.
         """
-        with _Part(file) as part:
+        with Unfinished(file) as part:
             async with contextlib.aclosing(self):
                 async for block in self:
                     await anyio.to_thread.run_sync(part.file.write, block)
@@ -281,33 +281,3 @@ class AsyncSpeech(_Download):
         self._closed = True
         if self._body is not None:
             await self._body.aclose()
-
-
-class _Part:
-    """A file under another name until it is whole."""
-
-    def __init__(self, file: str | os.PathLike[str]) -> None:
-        self.path = Path(file)
-        if not self.path.parent.is_dir():
-            raise ValueError(f"there is no folder {str(self.path.parent)!r}")
-        if self.path.is_dir():
-            raise ValueError(f"{str(self.path)!r} is a folder: name a file in it")
-        self._unfinished = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
-        self.file: BinaryIO
-
-    def __enter__(self) -> Self:
-        self.file = self._unfinished.open("xb")
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            self.file.close()  # may have to say that the disk is full
-            if error is None:
-                self._unfinished.replace(self.path)
-        finally:
-            self._unfinished.unlink(missing_ok=True)

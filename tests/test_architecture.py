@@ -20,6 +20,7 @@ ORDER = [
     "_bot_models",
     "_audio_models",
     "_sound",
+    "_unfinished",
     "_events",
     "_reader",
     "_turn",

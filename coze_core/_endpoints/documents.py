@@ -11,7 +11,7 @@ from coze_core._dataset_inputs import ChunkStrategy, DocumentBase, check_interva
 from coze_core._dataset_models import DatasetDocument, DocumentProgress
 from coze_core._endpoints._checks import check_id, check_seconds, given
 from coze_core._endpoints.datasets import DatasetKind, kind_number, path
-from coze_core._errors import DocumentFailedError, PollTimeoutError
+from coze_core._errors import DocumentFailedError, PollTimeoutError, ProtocolError
 from coze_core._flow import Flow, send
 from coze_core._paging import Pages
 from coze_core._polling import poll_until
@@ -45,7 +45,7 @@ def create(
     Raises:
         TypeError: Something else than `DocumentBase`.
         ValueError: Arguments that Coze would refuse.
-        CozeError: The server refused.
+        CozeError: The server refused, or took fewer documents.
 
     Example:
         >>> client.datasets.documents.create(
@@ -56,12 +56,21 @@ def create(
     """
     body = given(
         dataset_id=check_id("dataset_id", dataset_id),
-        document_bases=_checked(documents),
+        document_bases=_checked(documents, chunk_strategy, format_type),
         chunk_strategy=None if chunk_strategy is None else dict(chunk_strategy.fields),
         format_type=kind_number(format_type),
     )
     call = Call("POST", f"{_PATH}/create", json=body, headers=_IDS_AS_TEXT)
-    return (yield from send(call)).read_list(DatasetDocument, "document_infos")
+    reply = yield from send(call)
+    made = reply.read_list(DatasetDocument, "document_infos")
+    if len(made) < len(documents):
+        raise ProtocolError(
+            f"the server took {len(made)} of {len(documents)} documents and does not say why",
+            log_id=reply.log_id,
+            hint_en="See which are there: datasets.documents.list().",
+            hint_zh="请用 datasets.documents.list() 查看实际写入的文档。",
+        )
+    return made
 
 
 def create_and_wait(
@@ -120,7 +129,7 @@ def create_and_wait(
     found = yield from poll_until(look, ended, clock=time.monotonic, deadline=deadline)
     if found is None:
         raise PollTimeoutError(
-            f"the documents were not processed within {poll_timeout:g} seconds",
+            f"the documents {', '.join(ids)} were not processed within {poll_timeout:g} seconds",
             hint_en="The server goes on: raise poll_timeout=, or ask datasets.progress() later.",
             hint_zh="服务端仍在处理：请调大 poll_timeout=，或稍后用 datasets.progress() 查询。",
         )
@@ -265,13 +274,21 @@ def _ids(document_ids: Sequence[str]) -> list[str]:
     return [check_id("document_id", id) for id in document_ids]
 
 
-def _checked(documents: Sequence[DocumentBase]) -> list[dict[str, object]]:
+def _checked(
+    documents: Sequence[DocumentBase], chunk_strategy: ChunkStrategy | None, format_type: str
+) -> list[dict[str, object]]:
     """Return documents as they go on the wire."""
+    by_server = chunk_strategy is not None and chunk_strategy.fields.get("caption_type") == 0
     for document in documents:
         if not isinstance(document, DocumentBase):
             raise TypeError(
                 f"documents takes DocumentBase values, such as DocumentBase.from_file('a.pdf'), "
                 f"not {type(document).__name__}"
+            )
+        if document.caption is not None and (by_server or format_type != "image"):
+            raise ValueError(
+                f"the caption of {document.name!r} would be lost: captions belong to images "
+                f"(format_type='image') that are described by hand (ChunkStrategy.captions('hand'))"
             )
     if not 1 <= len(documents) <= _MOST:
         raise ValueError(f"Coze takes 1 to {_MOST} documents at a time, not {len(documents)}")

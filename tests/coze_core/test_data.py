@@ -14,10 +14,11 @@ from coze_core import (
     DocumentFailedError,
     NotFoundError,
     PollTimeoutError,
+    ProtocolError,
     Variable,
     progress_bar,
 )
-from coze_core.emulator import WORKSPACE_ID, Bot
+from coze_core.emulator import WORKSPACE_ID, Bot, Fault
 
 
 async def silent(messages, context):
@@ -244,6 +245,13 @@ def test_waiting_has_an_end(client, dataset_id):
         )
 
 
+def test_a_server_that_takes_fewer_documents_is_an_error(client, emulator, dataset_id):
+    body = b'{"code":0,"msg":"","document_infos":[]}'
+    emulator.faults.add(Fault(status=200, body=body), path="/open_api/knowledge/document/create")
+    with pytest.raises(ProtocolError, match="took 0 of 1 documents"):
+        client.datasets.documents.create_and_wait(dataset_id=dataset_id, documents=[TEXT])
+
+
 def test_a_progress_bar_shows_how_far_the_server_is(client, dataset_id):
     shown = io.StringIO()
     client.datasets.documents.create_and_wait(
@@ -353,6 +361,7 @@ def test_what_cannot_be_a_document_is_refused_when_it_is_made(tmp_path):
 
 def test_bad_requests_for_datasets_are_refused_before_they_are_sent(client, emulator):
     large = DocumentBase.from_text("x" * 12_000_000, name="large.txt")
+    captioned = DocumentBase.from_file(("cat.png", PNG), caption="Tom")
     sets, documents = client.datasets, client.datasets.documents
     for call, error, says in (
         (lambda: sets.create(name="", space_id="1"), ValueError, "1 to 100 characters"),
@@ -373,6 +382,21 @@ def test_bad_requests_for_datasets_are_refused_before_they_are_sent(client, emul
         (lambda: documents.create(dataset_id="1", documents=[TEXT] * 11), ValueError, "1 to 10"),
         (lambda: documents.create(dataset_id="1", documents=["a.txt"]), TypeError, "from_file"),
         (lambda: documents.create(dataset_id="1", documents=[large]), ValueError, "from_file_id"),
+        (
+            lambda: documents.create(dataset_id="1", documents=[captioned]),
+            ValueError,
+            "would be lost",
+        ),
+        (
+            lambda: documents.create(
+                dataset_id="1",
+                documents=[captioned],
+                format_type="image",
+                chunk_strategy=ChunkStrategy.captions("auto"),
+            ),
+            ValueError,
+            "would be lost",
+        ),
         (lambda: documents.list(dataset_id="1", page_size=0), ValueError, "1 or more"),
         (lambda: documents.update(document_id="1"), ValueError, "nothing to change"),
         (lambda: documents.update(document_id="1", name=" "), ValueError, "not be empty"),

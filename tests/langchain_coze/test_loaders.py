@@ -26,7 +26,9 @@ def gallery(client):
     client.datasets.documents.create_and_wait(
         dataset_id=made.dataset_id,
         documents=[
-            DocumentBase.from_file(("cat.png", b"x"), caption="A grey cat"),
+            DocumentBase.from_file(
+                ("cat", b"x"), file_type=".PNG", name="cat.png", caption="A grey cat"
+            ),
             DocumentBase.from_file(("dog.png", b"x")),
         ],
         format_type="image",
