@@ -22,7 +22,7 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from coze_core._call import Call, Reply, Upload, is_event_stream
+from coze_core._call import Call, Reply, Upload, is_event_stream, is_file
 from coze_core._config import ClientConfig
 from coze_core._errors import CozeError
 from coze_core._flow import Exclusive, Flow, Send, Sleep, Work
@@ -99,14 +99,15 @@ class Body:
         self._blocks = response.iter_raw() if is_plain(response) else response.iter_bytes()
         self._head: list[bytes] = []
 
-    def is_stream(self) -> bool:
-        """Whether this is an event stream: by its type, then by its first bytes."""
+    def is_stream(self, *, binary: bool = False) -> bool:
+        """Whether this is an event stream, or a file: by its type, then by its first bytes."""
+        told = is_file if binary else is_event_stream
         content_type = self._response.headers.get("content-type", "")
         if self._response.status_code >= 300:
             return False
         for block in self._blocks:
             self._head.append(block)
-            verdict = is_event_stream(content_type, b"".join(self._head))
+            verdict = told(content_type, b"".join(self._head))
             if verdict is not None:
                 return verdict
         return "text/event-stream" in content_type
@@ -270,14 +271,14 @@ class SyncDriver:
                     return Reply(
                         response.status_code, lower_headers(response.headers), response.content
                     )
-                return self._open(Body(response, self.config), response)
+                return self._open(call, Body(response, self.config), response)
             except httpx.HTTPError as error:
                 raise connection_error(error, self.config) from error
 
-    def _open(self, body: Body, response: httpx.Response) -> Reply:
+    def _open(self, call: Call, body: Body, response: httpx.Response) -> Reply:
         headers = lower_headers(response.headers)
         try:
-            if body.is_stream():
+            if body.is_stream(binary=call.binary):
                 return Reply(response.status_code, headers, stream=body)
             content = body.read()
         except BaseException:
@@ -353,14 +354,15 @@ class AsyncBody:
         self._head: list[bytes] = []
         self._pool: Pool | None = pool
 
-    async def is_stream(self) -> bool:
-        """Whether this is an event stream: by its type, then by its first bytes."""
+    async def is_stream(self, *, binary: bool = False) -> bool:
+        """Whether this is an event stream, or a file: by its type, then by its first bytes."""
+        told = is_file if binary else is_event_stream
         content_type = self._response.headers.get("content-type", "")
         if self._response.status_code >= 300:
             return False
         async for block in self._blocks:
             self._head.append(block)
-            verdict = is_event_stream(content_type, b"".join(self._head))
+            verdict = told(content_type, b"".join(self._head))
             if verdict is not None:
                 return verdict
         return "text/event-stream" in content_type
@@ -470,17 +472,18 @@ class AsyncDriver:
             response = await pool.client.send(request, stream=call.stream, follow_redirects=False)
             if call.stream:
                 pool.streams += 1  # the open body holds this one until it is closed
-                return await self._open(AsyncBody(response, self.config, pool), response)
+                body = AsyncBody(response, self.config, pool)
+                return await self._open(call, body, response)
             return Reply(response.status_code, lower_headers(response.headers), response.content)
         except httpx.HTTPError as error:
             raise connection_error(error, self.config) from error
         finally:
             pool.streams -= 1
 
-    async def _open(self, body: AsyncBody, response: httpx.Response) -> Reply:
+    async def _open(self, call: Call, body: AsyncBody, response: httpx.Response) -> Reply:
         headers = lower_headers(response.headers)
         try:
-            if await body.is_stream():
+            if await body.is_stream(binary=call.binary):
                 return Reply(response.status_code, headers, stream=body)
             content = await body.read()
         except BaseException:

@@ -18,6 +18,7 @@ from coze_core._codes import chat_failed_error
 from coze_core._errors import ChatFailedError
 from coze_core._models import Chat, Message, ToolCall, Usage
 from coze_core._reader import AnyChatEvent, message_class
+from coze_core._sound import playable
 
 ANSWER_SEPARATOR: Final = "\n\n"
 
@@ -160,6 +161,26 @@ class Turn:
     def audio(self) -> bytes:
         """The spoken answer."""
         return b"".join(self._audio)
+
+    def audio_wav(self) -> bytes:
+        """Return the spoken answer as a WAV file, which players open; `audio` has no header.
+
+        Raises:
+            ValueError: If nothing was spoken, or it is Ogg already: then `audio` is the file.
+
+        Example:
+            >>> Path("answer.wav").write_bytes(turn.audio_wav())  # doctest: +SKIP
+
+        Protocol: section 3.8.
+        """
+        if not self._audio:
+            raise ValueError("the answer was not spoken: only a spoken question gets such a one")
+        content, media_type = playable(self.audio)
+        if media_type != "audio/wav":
+            raise ValueError(
+                f"the answer is a file of type {media_type}: write turn.audio as it is"
+            )
+        return content
 
     @property
     def finished(self) -> bool:

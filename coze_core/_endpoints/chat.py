@@ -11,6 +11,7 @@ from coze_core._endpoints._checks import (
     check_id,
     check_messages,
     check_meta_data,
+    check_seconds,
     check_variables,
     given,
 )
@@ -471,14 +472,3 @@ def _ids(conversation_id: str, chat_id: str) -> dict[str, str]:
         "conversation_id": check_id("conversation_id", conversation_id),
         "chat_id": check_id("chat_id", chat_id),
     }
-
-
-def check_seconds(name: str, value: float | None) -> float | None:
-    """Return a time that can be waited.
-
-    Raises:
-        ValueError: If it is none.
-    """
-    if value is not None and not value > 0:
-        raise ValueError(f"{name} must be more than 0 seconds")
-    return value

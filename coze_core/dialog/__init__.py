@@ -1,11 +1,18 @@
 """What every framework adapter needs, framework-neutral: from a message history to an answer."""
 
+from coze_core._sound import playable
 from coze_core.dialog._answer import Ask
 from coze_core.dialog._converse import AsyncDialogue, Dialogue, converse, converse_async
 from coze_core.dialog._format import JsonFilter, ResponseFormat
 from coze_core.dialog._history import CallEntry, Entry, EntryRole, Media, MediaKind, digest
+from coze_core.dialog._knowledge import (
+    DatasetEntry,
+    check_content,
+    dataset_entries,
+    dataset_entries_async,
+)
 from coze_core.dialog._marker import Marker, Pending, portable_id
-from coze_core.dialog._media import medium, playable
+from coze_core.dialog._media import medium
 from coze_core.dialog._options import (
     PER_CALL,
     ask_of,
@@ -30,6 +37,7 @@ __all__ = [
     "AsyncDialogue",
     "CallEntry",
     "CallPiece",
+    "DatasetEntry",
     "Dialogue",
     "Entry",
     "EntryRole",
@@ -51,8 +59,11 @@ __all__ = [
     "WrittenCall",
     "ask_of",
     "call_options",
+    "check_content",
     "converse",
     "converse_async",
+    "dataset_entries",
+    "dataset_entries_async",
     "digest",
     "medium",
     "mismatch",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import wave
 from collections.abc import Callable
 from typing import Final
 
@@ -30,9 +28,6 @@ _SUFFIXES: Final = {
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
 }
 _USUAL: Final[dict[MediaKind, str]] = {"image": "png", "audio": "wav", "file": "bin"}
-# Spoken answers: raw samples without a header (protocol notes, section 3.8).
-_RATE: Final = 24_000
-_BYTES: Final = 2
 
 
 def medium(
@@ -73,22 +68,3 @@ def medium(
     known = (media_type or "").lower()
     suffix = _SUFFIXES.get(known) or known.partition("/")[2].removeprefix("x-") or _USUAL[kind]
     return Media(kind, url, file_id, data, name or f"{kind}.{suffix}")
-
-
-def playable(samples: bytes) -> tuple[bytes, str]:
-    """Return a spoken answer as a file that can be played, and its media type.
-
-    Args:
-        samples: `Turn.audio`: 24 kHz, 16 bit, mono, without a header.
-    """
-    if samples.startswith(b"RIFF"):
-        return samples, "audio/wav"
-    if samples.startswith(b"OggS"):
-        return samples, "audio/ogg"
-    out = io.BytesIO()
-    with wave.open(out, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(_BYTES)
-        file.setframerate(_RATE)
-        file.writeframes(samples)
-    return out.getvalue(), "audio/wav"

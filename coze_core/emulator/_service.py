@@ -13,14 +13,25 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from coze_core.emulator import _chats, _conversations, _oauth, _others, _v2
+from coze_core.emulator import (
+    _audio,
+    _chats,
+    _conversations,
+    _datasets,
+    _documents,
+    _oauth,
+    _others,
+    _v2,
+    _variables,
+)
 from coze_core.emulator._access import Grant
 from coze_core.emulator._faults import Fault, Faults, disturbed
 from coze_core.emulator._http import ApiError, OAuthApiError, Request, Response
-from coze_core.emulator._state import AsItIs, Redirect, Reply, State, Stream
+from coze_core.emulator._state import AsItIs, Download, Redirect, Reply, State, Stream
 
 Endpoint = Callable[..., Reply]
 FAULT_HEADER: Final = "x-coze-emulator-fault"
+_BLOCK: Final = 4096  # bytes of a file at a time
 MAX_JSON: Final = 15 * 1024 * 1024  # section 8.3
 
 # Method, path, endpoint; and whether Coze Studio has it (section 10.1).
@@ -72,6 +83,24 @@ _ROUTES: Final[list[tuple[str, str, Endpoint, bool]]] = [
     ("POST", "/api/permission/oauth2/device/code", _oauth.device_code, False),
     ("POST", "/api/permission/oauth2/workspace_id/{id}/device/code", _oauth.device_code, False),
     ("GET", "/open/oauth/device", _oauth.confirm_device, False),
+    ("GET", "/v1/variables", _variables.read, False),
+    ("PUT", "/v1/variables", _variables.write, False),
+    ("POST", "/v1/audio/speech", _audio.speech, False),
+    ("POST", "/v1/audio/transcriptions", _audio.transcribe, False),
+    ("GET", "/v1/audio/voices", _audio.list_voices, False),
+    ("POST", "/v1/audio/voices/clone", _audio.clone_voice, False),
+    ("POST", "/v1/audio/rooms", _audio.create_room, False),
+    ("POST", "/v1/datasets", _datasets.create, True),
+    ("GET", "/v1/datasets", _datasets.list_, True),
+    ("PUT", "/v1/datasets/{id}", _datasets.update, True),
+    ("DELETE", "/v1/datasets/{id}", _datasets.delete, True),
+    ("POST", "/v1/datasets/{id}/process", _documents.progress, True),
+    ("GET", "/v1/datasets/{id}/images", _datasets.list_images, True),
+    ("PUT", "/v1/datasets/{id}/images/{id}", _datasets.update_image, True),
+    ("POST", "/open_api/knowledge/document/create", _documents.create, True),
+    ("POST", "/open_api/knowledge/document/list", _documents.list_, True),
+    ("POST", "/open_api/knowledge/document/update", _documents.update, True),
+    ("POST", "/open_api/knowledge/document/delete", _documents.delete, True),
 ]
 OPEN_PATHS: Final = ("/api/permission/oauth2/", "/open/oauth/")  # no token is needed to get one
 
@@ -122,6 +151,8 @@ class Service:
             return Response(302, {"location": reply.location})
         if isinstance(reply, Stream):
             return self._stream(reply, fault or reply.fault, log_id)
+        if isinstance(reply, Download):
+            return self._download(reply, fault, log_id)
         return self._dressed(self._json(200, reply, log_id), fault)
 
     def _find(self, request: Request) -> Reply:
@@ -192,6 +223,16 @@ class Service:
         blocks = reply.events if fault is None else disturbed(reply.events, fault)
         return self._dressed(Response(200, headers, blocks=blocks), fault)
 
+    def _download(self, reply: Download, fault: Fault | None, log_id: str) -> Response:
+        headers = {
+            "content-type": reply.content_type,
+            self.state.profile.log_id_header: log_id,
+        }
+        blocks = _blocks(reply.content)
+        if fault is not None:
+            blocks = disturbed(blocks, fault)
+        return self._dressed(Response(200, headers, blocks=blocks), fault)
+
     def _replaced(self, fault: Fault, log_id: str) -> Response:
         if fault.code is not None:
             body = {"code": fault.code, "msg": "an emulated error"}
@@ -221,6 +262,11 @@ def _asked_fault(text: str) -> Fault:
         return Fault.parse(text)
     except ValueError as error:
         raise ApiError(4000, f"{FAULT_HEADER}: {error}") from None
+
+
+async def _blocks(content: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), _BLOCK):
+        yield content[start : start + _BLOCK]
 
 
 async def _one(block: bytes) -> AsyncIterator[bytes]:

@@ -37,7 +37,15 @@ class AsItIs(dict[str, Any]):
     """A reply that gets no envelope and no log id."""
 
 
-Reply: TypeAlias = Mapping[str, Any] | Stream | Redirect | Awaitable[Mapping[str, Any]]
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A reply that is a file."""
+
+    content: bytes
+    content_type: str
+
+
+Reply: TypeAlias = Mapping[str, Any] | Stream | Redirect | Download | Awaitable[Mapping[str, Any]]
 
 
 @dataclass
