@@ -201,11 +201,13 @@ class ChatStream(_Stream):
                             yield batch
                         if pump.over:
                             break
+                        pump.check()
                         self._check_deadline()
                     else:
                         batch = pump.finish()
                         if batch:
                             yield batch
+                        pump.check()
                 except CozeError as error:
                     if bound.passed:
                         raise pump.too_slow(self._request.deadline or 0) from error
@@ -399,6 +401,7 @@ class AsyncChatStream(_Stream):
                         yield batch
                     if pump.over:
                         break
+                    pump.check()
             except CozeError as error:
                 told = pump.broken(error, closed=self._closed)
                 if told is not None:
