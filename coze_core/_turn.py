@@ -16,7 +16,7 @@ from pydantic_core import from_json
 from coze_core import _events as events
 from coze_core._codes import chat_failed_error
 from coze_core._errors import ChatFailedError
-from coze_core._models import Chat, Message, ToolCall, Usage
+from coze_core._models import FAILED_STATUSES, Chat, Message, ToolCall, Usage
 from coze_core._reader import AnyChatEvent, message_class
 
 ANSWER_SEPARATOR: Final = "\n\n"
@@ -414,14 +414,16 @@ class Turn:
             messages: Its messages; the order of the list is not that of time (section 2.4).
         """
         turn = cls(log_id=chat.log_id)
-        turn._chat(chat, chat.status)
+        failed = chat.status in FAILED_STATUSES
+        turn._chat(chat, "failed" if failed else chat.status)
         for message in messages:
             turn._message(message_event(message))
-        if chat.status == "failed":
+        if failed:
             error = chat.last_error
+            why = "" if chat.status == "failed" else f"the chat ended as {chat.status!r}"
             turn.error = chat_failed_error(
                 error.code if error else None,
-                error.msg if error else "",
+                (error.msg if error else "") or why,
                 log_id=chat.log_id,
                 chat_id=turn.chat_id,
                 conversation_id=turn.conversation_id,
