@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
@@ -18,6 +19,7 @@ from coze_core.emulator._http import ApiError, Request, Response
 from coze_core.emulator._state import Reply, State, Stream
 
 Endpoint = Callable[..., Reply]
+_LOG: Final = logging.getLogger(__name__)
 FAULT_HEADER: Final = "x-coze-emulator-fault"
 MAX_JSON: Final = 15 * 1024 * 1024  # section 8.3
 
@@ -99,11 +101,15 @@ class Service:
                 return self._replaced(fault, log_id)
             self._check_token(request)
             reply = self._find(request)
+            if isinstance(reply, Stream):
+                return self._stream(reply, fault or reply.fault, log_id)
+            return self._dressed(self._json(200, reply, log_id), fault)
         except ApiError as error:
             return self._dressed(self._refusal(request, error, log_id), fault)
-        if isinstance(reply, Stream):
-            return self._stream(reply, fault or reply.fault, log_id)
-        return self._dressed(self._json(200, reply, log_id), fault)
+        except Exception:  # noqa: BLE001 - a mistake of ours: a server says so and lives on
+            _LOG.exception("the emulator could not answer %s %s", request.method, request.path)
+            code = 500 if self.state.profile.is_studio else 5000
+            return self._json(500, {"code": code, "msg": "internal server error"}, log_id)
 
     def _find(self, request: Request) -> Reply:
         for method, pattern, endpoint in self._routes:
