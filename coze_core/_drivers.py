@@ -41,13 +41,37 @@ T = TypeVar("T")
 
 _FINISH_SECONDS: Final = 0.5  # for a closed body to be noticed; it takes no time but by mistake
 _MAX_ERROR_BODY: Final = 1 << 20  # bytes; an error page is never that large
-_LOCKS: Final[weakref.WeakKeyDictionary[Any, threading.Lock]] = weakref.WeakKeyDictionary()
+
+
+class _KeyLock:
+    """The lock of one object, which is kept alive with it: its id is nobody else's meanwhile."""
+
+    def __init__(self, key: object) -> None:
+        self.key = key
+        self.lock = threading.Lock()
+        self.users = 0
+
+
+_LOCKS: Final[dict[int, _KeyLock]] = {}
 _LOCKS_GUARD: Final = threading.Lock()
 
 
-def _lock_of(key: object) -> threading.Lock:
+@contextlib.contextmanager
+def _lock_of(key: object) -> Iterator[threading.Lock]:
+    """Within the block, have the lock of this object; not locked yet.
+
+    Any object will do: a credential of the user's may allow neither hashing nor weak references.
+    """
     with _LOCKS_GUARD:
-        return _LOCKS.setdefault(key, threading.Lock())
+        held = _LOCKS.setdefault(id(key), _KeyLock(key))
+        held.users += 1
+    try:
+        yield held.lock
+    finally:
+        with _LOCKS_GUARD:
+            held.users -= 1
+            if not held.users:
+                del _LOCKS[id(key)]
 
 
 # Set in a thread that an event loop waits for.
@@ -234,16 +258,16 @@ class SyncDriver:
         return None
 
     def _alone(self, step: Exclusive) -> None:
-        lock = _lock_of(step.key)
-        # On an event loop one must not wait for a lock that a task of the same loop may hold: the
-        # task could never go on. Then the work is done twice, which does no harm.
-        if not lock.acquire(blocking=not _on_event_loop()):
-            self.run(step.make())
-            return
-        try:
-            self.run(step.make())
-        finally:
-            lock.release()
+        with _lock_of(step.key) as lock:
+            # On an event loop one must not wait for a lock that a task of the same loop may hold:
+            # the task could never go on. Then the work is done twice, which does no harm.
+            if not lock.acquire(blocking=not _on_event_loop()):
+                self.run(step.make())
+                return
+            try:
+                self.run(step.make())
+            finally:
+                lock.release()
 
     def _send(self, call: Call) -> Reply:
         if self.given_client is not None:
@@ -459,8 +483,9 @@ class AsyncDriver:
         if isinstance(step, Sleep):
             await anyio.sleep(step.seconds)
         elif isinstance(step, Exclusive):
-            async with _held(_lock_of(step.key)):
-                await self.run(step.make())
+            with _lock_of(step.key) as lock:
+                async with _held(lock):
+                    await self.run(step.make())
         return None
 
     async def _send(self, call: Call) -> Reply:
@@ -511,12 +536,14 @@ class AsyncDriver:
 
     def _forget_closed_loops(self) -> None:
         # The connections of a client refer to their loop, so the weak keys alone would not do.
-        for loop in [loop for loop in self._loops if getattr(loop, "is_closed", bool)()]:
-            del self._loops[loop]
+        for loop, pools in list(self._loops.items()):
+            if pools.ended or getattr(loop, "is_closed", bool)():
+                del self._loops[loop]
 
     async def aclose(self) -> None:
         """Close our own connections of this event loop; a client that was given stays open."""
-        pools = self._loops.pop(running_loop(), None)
+        with self._lock:
+            pools = self._loops.pop(running_loop(), None)
         if pools is not None:
             await pools.aclose()
 

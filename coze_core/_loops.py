@@ -49,11 +49,15 @@ class LoopPools:
     Args:
         make_client: Makes a further client of our own.
         given: The user's client, used instead and never closed.
+
+    Attributes:
+        ended: Whether the loop has ended, or the clients have been closed.
     """
 
     def __init__(
         self, make_client: Callable[[], httpx.AsyncClient], given: httpx.AsyncClient | None
     ) -> None:
+        self.ended = False
         self._make_client = make_client
         self._given = None if given is None else Pool(given)
         self._pools: list[Pool] = []
@@ -104,7 +108,10 @@ class LoopPools:
         try:
             yield
         finally:
-            await self._end()
+            try:
+                await self._end()
+            finally:
+                self.ended = True
 
     async def _end(self) -> None:
         unsaid, self._unsaid = self._unsaid, []

@@ -167,11 +167,13 @@ class EventStream(_Stream[Item]):
                             yield batch
                         if pump.over:
                             break
+                        pump.check()
                         self._check_deadline()
                     else:
                         batch = pump.finish()
                         if batch:
                             yield batch
+                        pump.check()
                 except CozeError as error:
                     if bound.passed:
                         raise pump.too_slow(self._request.deadline or 0) from error
@@ -330,6 +332,7 @@ class AsyncEventStream(_Stream[Item]):
                         yield batch
                     if pump.over:
                         break
+                    pump.check()
             except CozeError as error:
                 told = pump.broken(error, closed=self._closed)
                 if told is not None:

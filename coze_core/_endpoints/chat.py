@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from coze_core._call import Call
@@ -17,7 +17,14 @@ from coze_core._endpoints._checks import (
 )
 from coze_core._errors import ConflictError, CozeError, PollTimeoutError, ProtocolError
 from coze_core._flow import Flow, send
-from coze_core._models import Chat, EnterMessage, Message, ToolOutput
+from coze_core._models import (
+    FAILED_STATUSES,
+    OVER_STATUSES,
+    Chat,
+    EnterMessage,
+    Message,
+    ToolOutput,
+)
 from coze_core._polling import poll_until
 from coze_core._pump import CANCEL_SECONDS, StreamRequest
 from coze_core._turn import Turn
@@ -228,31 +235,41 @@ def create_and_poll(
             hint_en="Use stream(), or look into the conversation's messages later.",
             hint_zh="请改用 stream()，或稍后查看会话消息。",
         )
-    ended = (
-        chat
-        if chat.ended
-        else (
-            yield from poll_until(
-                lambda: retrieve(**ids), lambda seen: seen.ended, clock=clock, deadline=deadline
+    try:
+        turn = yield from _outcome(chat, ids, clock, deadline)
+        if turn is None:
+            yield from quick_cancel(**ids)
+            raise PollTimeoutError(
+                f"the chat did not end within {poll_timeout:g} seconds",
+                log_id=chat.log_id,
+                hint_en="Raise poll_timeout=, or use stream().",
+                hint_zh="请调大 poll_timeout=，或改用 stream()。",
             )
-        )
-    )
-    if ended is None:
-        yield from quick_cancel(**ids)
-        raise PollTimeoutError(
-            f"the chat did not end within {poll_timeout:g} seconds",
-            log_id=chat.log_id,
-            hint_en="Raise poll_timeout=, or use stream().",
-            hint_zh="请调大 poll_timeout=，或改用 stream()。",
-            conversation_id=chat.conversation_id,
-            chat_id=chat.id,
-        )
-    # A failed chat may have no messages, and a listing that fails must not hide why.
-    found = [] if ended.status == "failed" else (yield from messages_of(**ids))
-    turn = Turn.from_messages(ended, found)
-    if turn.error is not None:
-        raise turn.error
+        if turn.error is not None:
+            raise turn.error
+    except CozeError as error:
+        # The chat goes on: whoever is told can look for its answer later.
+        error.chat_id = error.chat_id or ids["chat_id"]
+        error.conversation_id = error.conversation_id or ids["conversation_id"]
+        raise
     return turn
+
+
+def _outcome(
+    chat: Chat, ids: dict[str, str], clock: Callable[[], float], deadline: float
+) -> Flow[Turn | None]:
+    """Wait for the end of a chat and return its turn, or None if it does not end in time."""
+    ended: Chat | None = chat
+    if not chat.ended:
+        ended = yield from poll_until(
+            lambda: retrieve(**ids), lambda seen: seen.ended, clock=clock, deadline=deadline
+        )
+    if ended is None:
+        return None
+    # A failed chat may have no messages, and a listing that fails must not hide why.
+    failed = ended.status in FAILED_STATUSES
+    found = [] if failed else (yield from messages_of(**ids))
+    return Turn.from_messages(ended, found)
 
 
 def retrieve(*, conversation_id: str, chat_id: str) -> Flow[Chat]:
@@ -321,7 +338,7 @@ def cancel(*, conversation_id: str, chat_id: str) -> Flow[Chat]:
         return (yield from send(call)).read(Chat)
     except ConflictError:
         chat = yield from retrieve(conversation_id=conversation_id, chat_id=chat_id)
-        if chat.status in {"completed", "failed", "canceled"}:
+        if chat.status in OVER_STATUSES:
             return chat
         raise
 
@@ -351,7 +368,8 @@ def submit_tool_outputs(
 
     Raises:
         ValueError: No output, or two for the same call.
-        CozeError: The server refused. It is never sent twice.
+        CozeError: The server refused. It is sent again only if the server turned it away unseen,
+            for too many requests.
 
     Example:
         >>> client.chat.submit_tool_outputs(

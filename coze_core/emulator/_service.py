@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import email.utils
 import json
+import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -27,9 +28,10 @@ from coze_core.emulator import (
 from coze_core.emulator._access import Grant
 from coze_core.emulator._faults import Fault, Faults, disturbed
 from coze_core.emulator._http import ApiError, OAuthApiError, Request, Response
-from coze_core.emulator._state import AsItIs, Download, Redirect, Reply, State, Stream
+from coze_core.emulator._state import AsItIs, Download, PlainReply, Redirect, Reply, State, Stream
 
 Endpoint = Callable[..., Reply]
+_LOG: Final = logging.getLogger(__name__)
 FAULT_HEADER: Final = "x-coze-emulator-fault"
 _BLOCK: Final = 4096  # bytes of a file at a time
 MAX_JSON: Final = 15 * 1024 * 1024  # section 8.3
@@ -145,8 +147,15 @@ class Service:
             reply = self._find(request)
             if isinstance(reply, Awaitable):
                 reply = await reply
+            return self._replied(reply, fault, log_id)
         except ApiError as error:
             return self._dressed(self._refusal(request, error, log_id), fault)
+        except Exception:  # noqa: BLE001 - a mistake of ours: a server says so and lives on
+            _LOG.exception("the emulator could not answer %s %s", request.method, request.path)
+            code = 500 if self.state.profile.is_studio else 5000
+            return self._json(500, {"code": code, "msg": "internal server error"}, log_id)
+
+    def _replied(self, reply: PlainReply, fault: Fault | None, log_id: str) -> Response:
         if isinstance(reply, Redirect):
             return Response(302, {"location": reply.location})
         if isinstance(reply, Stream):

@@ -45,7 +45,8 @@ class Download:
     content_type: str
 
 
-Reply: TypeAlias = Mapping[str, Any] | Stream | Redirect | Download | Awaitable[Mapping[str, Any]]
+PlainReply: TypeAlias = Mapping[str, Any] | Stream | Redirect | Download
+Reply: TypeAlias = PlainReply | Awaitable[Mapping[str, Any]]
 
 
 @dataclass
