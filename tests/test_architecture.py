@@ -49,6 +49,7 @@ ORDER = [
     "dialog._marker",
     "dialog._media",
     "dialog._tools",
+    "dialog._written",
     "dialog._parser",
     "dialog._format",
     "dialog._pieces",

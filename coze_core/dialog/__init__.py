@@ -14,7 +14,7 @@ from coze_core.dialog._options import (
     tool_choice_of,
     tool_specs,
 )
-from coze_core.dialog._parser import ToolCallParser, WrittenCall
+from coze_core.dialog._parser import ToolCallParser
 from coze_core.dialog._pieces import CallPiece, Piece, Result
 from coze_core.dialog._plan import MAX_MESSAGES, NewChat, PlanOptions, Wording, plan
 from coze_core.dialog._resume import Resume, resume
@@ -22,6 +22,7 @@ from coze_core.dialog._schema import mismatch
 from coze_core.dialog._stop import StopMatcher
 from coze_core.dialog._stored import stored_entries
 from coze_core.dialog._tools import ToolSpec
+from coze_core.dialog._written import WrittenCall
 
 __all__ = [
     "MAX_MESSAGES",
