@@ -89,6 +89,8 @@ def digest(entries: Sequence[Entry]) -> str:
     for entry in entries:
         if entry.role == "system" or not entry.says_something:
             continue
+        if entry.role == "assistant" and not (entry.text.strip() or entry.tool_calls):
+            continue
         calls = [(call.name, _canonical(call.arguments)) for call in entry.tool_calls]
         # Frameworks keep the media of an answer in several ways, and they are not sent again.
         media = [_media_key(item) for item in entry.media if entry.role != "assistant"]

@@ -284,7 +284,12 @@ def _calls(entry: Entry, wording: Wording) -> str:
 
 def _shown(entry: Entry) -> str:
     """Tell of the media of an answer; only a user's can be sent (protocol notes, section 4.4)."""
-    return " ".join(f"[{item.kind}: {item.url or item.name}]" for item in entry.media)
+    spoken = entry.marker and entry.text.strip()  # the sound of Coze's own answers is their text
+    return " ".join(
+        f"[{item.kind}: {item.url or item.name}]"
+        for item in entry.media
+        if not (spoken and item.kind == "audio" and item.data is not None)
+    )
 
 
 def _told(results: Sequence[Entry], names: Mapping[str, str], wording: Wording) -> Entry:
