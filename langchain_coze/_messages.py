@@ -15,7 +15,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from coze_core.dialog import CallEntry, Entry, Media, MediaKind, medium
+from coze_core.dialog import CallEntry, Entry, Media, MediaKind, medium, raw_arguments
 from langchain_coze._names import BLOCKS
 
 _ROLES: Final = {"user": "user", "human": "user", "assistant": "assistant", "ai": "assistant"}
@@ -85,6 +85,9 @@ def _answer(message: AIMessage) -> Entry:
     calls = tuple(
         CallEntry(call["id"] or "", call["name"], json.dumps(call["args"], ensure_ascii=False))
         for call in message.tool_calls
+    ) + tuple(
+        CallEntry(call["id"] or "", call["name"] or "", raw_arguments(call["args"] or ""))
+        for call in message.invalid_tool_calls
     )
     media = _told(message.content)
     kept = _told(message.additional_kwargs.get(BLOCKS))  # the same ones, in the older format

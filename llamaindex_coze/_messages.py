@@ -22,7 +22,7 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 
-from coze_core.dialog import CallEntry, Entry, EntryRole, Media, MediaKind, medium
+from coze_core.dialog import CallEntry, Entry, EntryRole, Media, MediaKind, medium, raw_arguments
 
 _ROLES: Final[dict[MessageRole, EntryRole]] = {
     MessageRole.USER: "user",
@@ -92,7 +92,9 @@ def _calls(message: ChatMessage) -> tuple[CallEntry, ...]:
 
 
 def _json(arguments: object) -> str:
-    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    if isinstance(arguments, str):
+        return raw_arguments(arguments)
+    return json.dumps(arguments, ensure_ascii=False)
 
 
 def _take(block: object, texts: list[str], media: list[Media], *, told: bool) -> None:

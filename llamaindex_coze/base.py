@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import AsyncGenerator, Generator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from llama_index.core.base.llms.generic_utils import (
     achat_to_completion_decorator,
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from llama_index.core.tools import BaseTool
 
     from coze_core import Message
+
+
+_NOT_JSON: Final = "arguments that are not a JSON object"
 
 
 class Coze(StructuredPrediction, CozeSettings):
@@ -420,8 +423,13 @@ def _mapping(arguments: dict[str, Any] | str) -> dict[str, Any]:
     try:
         value = json.loads(arguments)
     except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+        value = None
+    if isinstance(value, dict):
+        return value
+    from coze_core.dialog import raw_arguments
+
+    # Called with nothing, a tool might do something; with this it fails and the bot is told why.
+    return {_NOT_JSON: raw_arguments(arguments)}
 
 
 class _Opened(list[ChatMessage]):

@@ -3,7 +3,17 @@
 from coze_core.dialog._answer import Ask
 from coze_core.dialog._converse import AsyncDialogue, Dialogue, converse, converse_async
 from coze_core.dialog._format import JsonFilter, ResponseFormat
-from coze_core.dialog._history import CallEntry, Entry, EntryRole, Media, MediaKind, digest
+from coze_core.dialog._history import (
+    CallEntry,
+    Entry,
+    EntryRole,
+    Media,
+    MediaKind,
+    digest,
+    is_unreadable,
+    raw_arguments,
+    unreadable,
+)
 from coze_core.dialog._marker import Marker, Pending, portable_id
 from coze_core.dialog._media import medium, playable
 from coze_core.dialog._options import (
@@ -55,14 +65,17 @@ __all__ = [
     "converse",
     "converse_async",
     "digest",
+    "is_unreadable",
     "medium",
     "mismatch",
     "plan",
     "playable",
     "portable_id",
+    "raw_arguments",
     "resume",
     "stored_entries",
     "suggestion",
     "tool_choice_of",
     "tool_specs",
+    "unreadable",
 ]

@@ -134,11 +134,11 @@ def test_a_call_broken_twice_is_an_invalid_call(ask, emulator, make):
     model = make(says(broken)).bind_tools([weather])
     answer = ask(model, "Weather?")
     [call] = answer.invalid_tool_calls
-    assert (call["name"], json.loads(call["args"]) if call["args"][0] == '"' else call["args"]) == (
-        "weather",
-        broken,
-    )
+    assert (call["name"], call["args"]) == ("weather", f"]not JSON: {broken}")
     assert len(emulator.requests.to("/v3/chat")) == 2
+    told = [HumanMessage("Weather?"), answer, ToolMessage("no", tool_call_id=call["id"])]
+    ask(model, told)
+    assert sent(emulator, 2)[1:] == [broken, '<tool_result name="weather">\nno\n</tool_result>']
 
 
 def test_a_broken_call_of_nothing_stays_text(ask, make):
