@@ -187,8 +187,9 @@ class _Place:
             if options.history == "client":
                 return cls()
             # Edited, regenerated or trimmed histories are not what the conversation holds, nor
-            # are answers that Coze did not keep (protocol notes, section 2.5).
-            linear = marker.digest in {"", digest(entries[: position + 1])}
+            # are answers that Coze did not keep (protocol notes, section 2.5). Answers without a
+            # fingerprint, as those to client histories are, may have been edited since.
+            linear = marker.digest == digest(entries[: position + 1])
             return known if linear and marker.status in {"", "completed"} else cls()
         return cls(named)
 
