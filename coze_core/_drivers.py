@@ -10,7 +10,7 @@ import itertools
 import threading
 import time
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, BinaryIO, Final, TypeVar
 
 import anyio
@@ -30,6 +30,7 @@ from coze_core._http import (
     request_options,
 )
 from coze_core._loops import LoopPools, Pool, running_loop
+from coze_core._unlisted import unlisted
 
 T = TypeVar("T")
 
@@ -233,6 +234,7 @@ class AsyncBody:
         self._blocks = response.aiter_raw() if is_plain(response) else response.aiter_bytes()
         self._head: list[bytes] = []
         self._pool: Pool | None = pool
+        self._closed = False
 
     async def is_stream(self) -> bool:
         """Whether this is an event stream: by its type, then by its first bytes."""
@@ -271,16 +273,21 @@ class AsyncBody:
             raise connection_error(error, self._config) from error
 
     async def aclose(self) -> None:
-        """Close the connection, or give it back if the body was read to its end."""
-        pool, self._pool = self._pool, None
-        if pool is None:
+        """Close the connection, or give it back if the body was read to its end.
+
+        A task that does this may be cancelled half-way; then it is to be called again.
+        """
+        if self._closed:
             return
         try:
             with anyio.CancelScope(shield=True):
                 await self._response.aclose()
                 await self._finish_reading()
+            self._closed = True
         finally:
-            pool.streams -= 1
+            pool, self._pool = self._pool, None
+            if pool is not None:
+                pool.streams -= 1
 
     async def _finish_reading(self) -> None:
         """Let the HTTP library's generators, one inside the other, see that the body is closed.
@@ -357,7 +364,7 @@ class AsyncDriver:
     async def _open(self, body: AsyncBody, response: httpx.Response) -> Reply:
         headers = lower_headers(response.headers)
         try:
-            if await body.is_stream():
+            if await unlisted(body.is_stream()):  # here the HTTP library's generators begin
                 return Reply(response.status_code, headers, stream=body)
             content = await body.read()
         except BaseException:
@@ -366,9 +373,17 @@ class AsyncDriver:
         await body.aclose()
         return Reply(response.status_code, headers, content)
 
-    async def in_background(self, make: Callable[[], Awaitable[None]]) -> None:
+    async def in_background(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do something short without holding up whoever asks, as far as the event loop allows."""
         await self._pools().in_background(make)
+
+    def expect(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Note what has to be done before this event loop ends."""
+        self._pools().expect(farewell)
+
+    def forget(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Forget what has been done."""
+        self._pools().forget(farewell)
 
     def _pools(self) -> LoopPools:
         loop = running_loop()
@@ -390,9 +405,11 @@ class AsyncDriver:
 
     async def aclose(self) -> None:
         """Close our own connections of this event loop; a client that was given stays open."""
-        pools = self._loops.pop(running_loop(), None)
+        loop = running_loop()
+        pools = self._loops.get(loop)
         if pools is not None:
-            await pools.aclose()
+            await pools.aclose()  # streams that are still open take their leave through it
+            self._loops.pop(loop, None)
 
 
 async def _read(upload: Upload | None) -> bytes | None:

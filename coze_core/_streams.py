@@ -19,10 +19,12 @@ from coze_core._call import Reply
 from coze_core._drivers import AsyncBody, AsyncDriver, Body, SyncDriver
 from coze_core._errors import CozeError
 from coze_core._flow import Flow
+from coze_core._loops import nobody_waits
 from coze_core._models import Chat
 from coze_core._pump import CANCEL_SECONDS, DRAIN_SECONDS, Pump, StreamRequest
 from coze_core._reader import AnyChatEvent
 from coze_core._turn import Increment, Turn
+from coze_core._unlisted import Unlisted, unlisted
 from coze_core._watchdog import Bound, ends_at
 
 T = TypeVar("T")
@@ -269,8 +271,10 @@ class AsyncChatStream(_Stream):
         super().__init__(pump, request, flows)
         self._driver = driver
         self._body: AsyncBody | None = None
-        self._blocks: AsyncGenerator[bytes, None] | None = None
-        self._batches: AsyncGenerator[list[Increment], None] | None = None
+        self._blocks: Unlisted[bytes] | None = None
+        self._batches: Unlisted[list[Increment]] | None = None
+        self._leaving: anyio.Event | None = None
+        self._left_for_good = False
         self._ends = _NEVER
 
     async def __aenter__(self) -> Self:
@@ -288,7 +292,8 @@ class AsyncChatStream(_Stream):
             if not isinstance(stream, AsyncBody):
                 raise TypeError("an awaiting stream needs an awaiting driver")
             self._body = stream
-            self._blocks = stream.blocks()
+            self._blocks = Unlisted(stream.blocks())
+            self._driver.expect(self._take_leave)
 
     async def __aexit__(
         self,
@@ -338,10 +343,10 @@ class AsyncChatStream(_Stream):
         if not self._in_block:
             await self.aclose()
 
-    async def _reading(self) -> AsyncGenerator[list[Increment], None]:
+    async def _reading(self) -> Unlisted[list[Increment]]:
         if self._batches is None:
             await self._open()
-            self._batches = self._read()
+            self._batches = Unlisted(self._read())
         return self._batches
 
     async def _read(self) -> AsyncGenerator[list[Increment], None]:
@@ -374,7 +379,7 @@ class AsyncChatStream(_Stream):
         finally:
             await self._leave(in_a_hurry=hurry)
 
-    async def _block(self, blocks: AsyncGenerator[bytes, None]) -> bytes | None:
+    async def _block(self, blocks: Unlisted[bytes]) -> bytes | None:
         if self._ends == _NEVER:
             return await anext(blocks, None)
         return await self._within_deadline(anext(blocks, None))
@@ -386,7 +391,7 @@ class AsyncChatStream(_Stream):
             return await work
         raise self._pump.too_slow(self._request.deadline or 0)
 
-    async def _drain(self, blocks: AsyncGenerator[bytes, None]) -> None:
+    async def _drain(self, blocks: Unlisted[bytes]) -> None:
         """Read the end of the body, so that the connection can serve again."""
         with anyio.move_on_after(DRAIN_SECONDS), contextlib.suppress(CozeError):
             async for _ in blocks:
@@ -415,6 +420,33 @@ class AsyncChatStream(_Stream):
         if self._closed or self._body is None:
             self._closed = True
             return
+        if (in_a_hurry or nobody_waits()) and self._wants_cancel():
+            await self._close()
+            await self._driver.in_background(self._take_leave)
+        else:
+            await self._take_leave()
+
+    async def _take_leave(self) -> None:
+        """Close the stream and tell the server, if that has not been done; also at the loop's end.
+
+        A task that is at it may be cancelled half-way; then this is called again.
+        """
+        while self._leaving is not None:
+            await self._leaving.wait()
+        if self._left_for_good:
+            return
+        self._leaving = leaving = anyio.Event()
+        try:
+            await self._close()
+            if self._wants_cancel():
+                await unlisted(self._tell_the_server())
+            self._left_for_good = True
+            self._driver.forget(self._take_leave)
+        finally:
+            self._leaving = None
+            leaving.set()
+
+    async def _close(self) -> None:
         self._closed = True
         with anyio.CancelScope(shield=True):
             for generator in (self._batches, self._blocks):
@@ -422,13 +454,8 @@ class AsyncChatStream(_Stream):
                 with contextlib.suppress(RuntimeError):
                     if generator is not None:
                         await generator.aclose()
-            await self._body.aclose()
-        if not self._wants_cancel():
-            return
-        if in_a_hurry:
-            await self._driver.in_background(self._tell_the_server)
-        else:
-            await self._tell_the_server()
+            if self._body is not None:
+                await self._body.aclose()
 
     async def _tell_the_server(self) -> None:
         with anyio.move_on_after(CANCEL_SECONDS, shield=True):

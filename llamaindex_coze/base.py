@@ -136,7 +136,9 @@ class Coze(StructuredPrediction, CozeSettings):
     async def _observed_astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> ChatResponseAsyncGen:
-        stream = self._astream(messages, **kwargs)
+        from llamaindex_coze import _engine as engine
+
+        stream = engine.Unlisted(self._astream(messages, **kwargs))
         if isinstance(messages, _Opened):
             messages.stream = stream
         return stream
@@ -228,10 +230,12 @@ class Coze(StructuredPrediction, CozeSettings):
     async def _observed_astream_complete(
         self, prompt: str, **kwargs: Any
     ) -> CompletionResponseAsyncGen:
+        from llamaindex_coze import _engine as engine
+
         async def open_stream(
             messages: Sequence[ChatMessage], **options: Any
         ) -> ChatResponseAsyncGen:
-            stream = self._astream(messages, **options)
+            stream = engine.Unlisted(self._astream(messages, **options))
             if isinstance(prompt, _OpenedPrompt):
                 prompt.stream = stream
             return stream
@@ -452,6 +456,9 @@ async def _closing(observed: Any, opened: _Opened | _OpenedPrompt) -> AsyncGener
     What LlamaIndex wraps around our generator does not close it; the garbage collector would, some
     turns of the event loop later, with the socket open and the chat running.
     """
+    from llamaindex_coze import _engine as engine
+
+    observed = engine.Unlisted(observed)
     try:
         async for response in observed:
             yield response

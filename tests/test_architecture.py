@@ -32,6 +32,7 @@ ORDER = [
     "_config",
     "_identity",
     "_http",
+    "_unlisted",
     "_loops",
     "_watchdog",
     "_drivers",
@@ -69,7 +70,16 @@ ORDER = [
 ]
 HTTPX = {"_http", "_loops", "_drivers", "_client"}
 ASYNC = {
-    *("_loops", "_drivers", "_streams", "_client", "_model_clients", "_binding", "_paging"),
+    *(
+        "_unlisted",
+        "_loops",
+        "_drivers",
+        "_streams",
+        "_client",
+        "_model_clients",
+        "_binding",
+        "_paging",
+    ),
     "dialog._converse",
 }
 

@@ -1,5 +1,6 @@
 """What every framework adapter needs, framework-neutral: from a message history to an answer."""
 
+from coze_core._unlisted import Unlisted
 from coze_core.dialog._answer import Ask
 from coze_core.dialog._converse import AsyncDialogue, Dialogue, converse, converse_async
 from coze_core.dialog._format import JsonFilter, ResponseFormat
@@ -58,6 +59,7 @@ __all__ = [
     "StopMatcher",
     "ToolCallParser",
     "ToolSpec",
+    "Unlisted",
     "Wording",
     "WrittenCall",
     "ask_of",

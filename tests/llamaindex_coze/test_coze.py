@@ -176,6 +176,39 @@ def test_closing_an_awaiting_stream_cancels_the_chat_at_once(emulator, make, met
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("method", ["astream_chat", "astream_complete"])
+@pytest.mark.parametrize("streams", [1, 10])
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_stream_left_as_the_program_ends_is_cancelled_and_nothing_is_reported(
+    emulator, make, method, streams, keep
+):
+    argument = HI if method == "astream_chat" else "hi"
+    reported = []
+
+    kept = []
+
+    async def leave(llm, together):
+        stream = await getattr(llm, method)(argument)
+        if keep:
+            kept.append(stream)
+        async for chunk in stream:
+            if chunk.delta:
+                await together.wait()
+                break
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda _, said: reported.append(said))
+        llm = make("slow")
+        together = asyncio.Barrier(streams)
+        await asyncio.gather(*(leave(llm, together) for _ in range(streams)))
+
+    asyncio.run(main())
+    gc.collect()
+    assert reported == []
+    cancelled = [request.json["chat_id"] for request in emulator.requests.to("/v3/chat/cancel")]
+    assert len(cancelled) == len(set(cancelled)) == streams
+
+
 def test_cancelling_a_task_cancels_the_chat(emulator, make):
     async def main():
         task = asyncio.create_task(make("slow").achat(HI))
