@@ -34,9 +34,11 @@ class _Leaving:
             raise ValueError("the chat's ids are not known yet: read an event first")
         return {"conversation_id": turn.conversation_id, "chat_id": turn.chat_id}
 
-    def farewell(self) -> Flow[None] | None:
-        wanted = self._asked.cancel_on_close and self._pump.should_cancel
-        return self._said.quick_cancel(**self.ids()) if wanted else None
+    def wants_farewell(self) -> bool:
+        return self._asked.cancel_on_close and self._pump.should_cancel
+
+    def farewell(self) -> Flow[None]:
+        return self._said.quick_cancel(**self.ids())
 
 
 class ChatStream(EventStream[Increment]):
@@ -91,7 +93,10 @@ class ChatStream(EventStream[Increment]):
         """
         return self._driver.run(self._flows.cancel(**self._chat.ids()))
 
-    def _farewell(self) -> Flow[None] | None:
+    def _wants_farewell(self) -> bool:
+        return self._chat.wants_farewell()
+
+    def _farewell(self) -> Flow[None]:
         return self._chat.farewell()
 
 
@@ -151,5 +156,8 @@ class AsyncChatStream(AsyncEventStream[Increment]):
         """
         return await self._driver.run(self._flows.cancel(**self._chat.ids()))
 
-    def _farewell(self) -> Flow[None] | None:
+    def _wants_farewell(self) -> bool:
+        return self._chat.wants_farewell()
+
+    def _farewell(self) -> Flow[None]:
         return self._chat.farewell()

@@ -13,7 +13,7 @@ import itertools
 import threading
 import time
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future, InvalidStateError, wait
 from contextvars import ContextVar
 from typing import Any, BinaryIO, Final, TypeVar
@@ -35,6 +35,7 @@ from coze_core._http import (
     request_options,
 )
 from coze_core._loops import LoopPools, Pool, running_loop
+from coze_core._unlisted import unlisted
 from coze_core._watchdog import Hold
 
 T = TypeVar("T")
@@ -377,6 +378,7 @@ class AsyncBody:
         self._blocks = response.aiter_raw() if is_plain(response) else response.aiter_bytes()
         self._head: list[bytes] = []
         self._pool: Pool | None = pool
+        self._closed = False
 
     async def is_stream(self, *, binary: bool = False) -> bool:
         """Whether this is an event stream, or a file: by its type, then by its first bytes."""
@@ -416,16 +418,21 @@ class AsyncBody:
             raise connection_error(error, self._config) from error
 
     async def aclose(self) -> None:
-        """Close the connection, or give it back if the body was read to its end."""
-        pool, self._pool = self._pool, None
-        if pool is None:
+        """Close the connection, or give it back if the body was read to its end.
+
+        A task that does this may be cancelled half-way; then it is to be called again.
+        """
+        if self._closed:
             return
         try:
             with anyio.CancelScope(shield=True):
                 await self._response.aclose()
                 await self._finish_reading()
+            self._closed = True
         finally:
-            pool.streams -= 1
+            pool, self._pool = self._pool, None
+            if pool is not None:
+                pool.streams -= 1
 
     async def _finish_reading(self) -> None:
         """Let the HTTP library's generators, one inside the other, see that the body is closed.
@@ -508,7 +515,8 @@ class AsyncDriver:
     async def _open(self, call: Call, body: AsyncBody, response: httpx.Response) -> Reply:
         headers = lower_headers(response.headers)
         try:
-            if await body.is_stream(binary=call.binary):
+            # Here the HTTP library's generators begin.
+            if await unlisted(body.is_stream(binary=call.binary)):
                 return Reply(response.status_code, headers, stream=body)
             content = await body.read()
         except BaseException:
@@ -517,9 +525,17 @@ class AsyncDriver:
         await body.aclose()
         return Reply(response.status_code, headers, content)
 
-    async def in_background(self, make: Callable[[], Awaitable[None]]) -> None:
+    async def in_background(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do something short without holding up whoever asks, as far as the event loop allows."""
         await self._pools().in_background(make)
+
+    def expect(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Note what has to be done before this event loop ends."""
+        self._pools().expect(farewell)
+
+    def forget(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Forget what has been done."""
+        self._pools().forget(farewell)
 
     def _pools(self) -> LoopPools:
         loop = running_loop()
@@ -542,10 +558,13 @@ class AsyncDriver:
 
     async def aclose(self) -> None:
         """Close our own connections of this event loop; a client that was given stays open."""
+        loop = running_loop()
         with self._lock:
-            pools = self._loops.pop(running_loop(), None)
+            pools = self._loops.get(loop)
         if pools is not None:
-            await pools.aclose()
+            await pools.aclose()  # streams that are still open take their leave through it
+            with self._lock:
+                self._loops.pop(loop, None)
 
 
 async def _read(upload: Upload | None) -> bytes | None:

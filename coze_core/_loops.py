@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Final
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any, Final
 
 import anyio
 import httpx
@@ -31,6 +30,14 @@ def running_loop() -> object:
             raise
         token: object = trio.lowlevel.current_trio_token()
         return token
+
+
+def nobody_waits() -> bool:
+    """Whether the event loop itself closes a generator that was given up, as a task of its own."""
+    if not isinstance(running_loop(), asyncio.AbstractEventLoop):
+        return False
+    task = asyncio.current_task()
+    return task is not None and type(task.get_coro()).__name__ == "async_generator_athrow"
 
 
 class Pool:
@@ -63,7 +70,8 @@ class LoopPools:
         self._pools: list[Pool] = []
         self._lifetime: AsyncGenerator[None, None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()  # a loop keeps only weak references
-        self._unsaid: list[Callable[[], Awaitable[None]]] = []
+        self._ended = False
+        self._farewells: set[Callable[[], Coroutine[Any, Any, None]]] = set()
 
     async def pick(self) -> Pool:
         """Return the pool for one more request."""
@@ -77,18 +85,31 @@ class LoopPools:
         self._pools.append(pool)
         return pool
 
-    async def in_background(self, make: Callable[[], Awaitable[None]]) -> None:
-        """Do something short: in a task under asyncio, at once and shielded under trio."""
-        if not isinstance(running_loop(), asyncio.AbstractEventLoop):
+    def expect(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Note what has to be done before the loop ends, unless it is forgotten by then.
+
+        Args:
+            farewell: It; several calls of it must not do it twice.
+        """
+        self._farewells.add(farewell)
+
+    def forget(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Forget what has been done.
+
+        Args:
+            farewell: It.
+        """
+        self._farewells.discard(farewell)
+
+    async def in_background(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do something short: in a task under asyncio, at once under trio or as the loop ends."""
+        if self._ended or not isinstance(running_loop(), asyncio.AbstractEventLoop):
             await make()
             return
-        self._unsaid.append(make)
 
         async def soon() -> None:
             await asyncio.sleep(_MOMENT)
             await make()
-            if make in self._unsaid:
-                self._unsaid.remove(make)
 
         task = asyncio.get_running_loop().create_task(soon())
         self._tasks.add(task)
@@ -114,14 +135,15 @@ class LoopPools:
                 self.ended = True
 
     async def _end(self) -> None:
-        unsaid, self._unsaid = self._unsaid, []
-        with warnings.catch_warnings():
-            # asyncio warns of generators begun this late, since it will not close them; those of
-            # the HTTP library run to their end here.
-            warnings.simplefilter("ignore", ResourceWarning)
-            for make in unsaid:
-                with anyio.move_on_after(_LAST_WORDS_SECONDS, shield=True):
-                    await make()
+        self._ended = True
+        with anyio.move_on_after(_LAST_WORDS_SECONDS, shield=True):
+            async with anyio.create_task_group() as group:
+                for farewell in tuple(self._farewells):
+                    group.start_soon(farewell)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         pools, self._pools = self._pools, []
         with anyio.move_on_after(1, shield=True):
             for pool in pools:
@@ -129,7 +151,6 @@ class LoopPools:
 
     async def aclose(self) -> None:
         """Close the clients now."""
-        lifetime, self._lifetime = self._lifetime, None
-        if lifetime is not None:
+        if self._lifetime is not None:
             with contextlib.suppress(RuntimeError):  # it is ending in another task just now
-                await lifetime.aclose()
+                await self._lifetime.aclose()

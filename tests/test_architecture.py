@@ -42,6 +42,7 @@ ORDER = [
     "_config",
     "_identity",
     "_http",
+    "_unlisted",
     "_loops",
     "_watchdog",
     "_drivers",
@@ -77,6 +78,7 @@ ORDER = [
     "dialog._media",
     "dialog._knowledge",
     "dialog._tools",
+    "dialog._written",
     "dialog._parser",
     "dialog._format",
     "dialog._pieces",
@@ -97,6 +99,7 @@ ORDER = [
 HTTPX = {"_http", "_loops", "_drivers", "_client"}
 ASYNC = {
     *(
+        "_unlisted",
         "_loops",
         "_drivers",
         "_streams",

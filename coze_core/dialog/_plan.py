@@ -205,8 +205,9 @@ class _Place:
             if options.history == "client":
                 return cls()
             # Edited, regenerated or trimmed histories are not what the conversation holds, nor
-            # are answers that Coze did not keep (protocol notes, section 2.5).
-            linear = marker.digest in {"", digest(entries[: position + 1])}
+            # are answers that Coze did not keep (protocol notes, section 2.5). Answers without a
+            # fingerprint, as those to client histories are, may have been edited since.
+            linear = marker.digest == digest(entries[: position + 1])
             return known if linear and marker.status in {"", "completed"} else cls()
         return cls(named)
 
@@ -306,7 +307,12 @@ def _calls(entry: Entry, wording: Wording) -> str:
 
 def _shown(entry: Entry) -> str:
     """Tell of the media of an answer; only a user's can be sent (protocol notes, section 4.4)."""
-    return " ".join(f"[{item.kind}: {item.url or item.name}]" for item in entry.media)
+    spoken = entry.marker and entry.text.strip()  # the sound of Coze's own answers is their text
+    return " ".join(
+        f"[{item.kind}: {item.url or item.name}]"
+        for item in entry.media
+        if not (spoken and item.kind == "audio" and item.data is not None)
+    )
 
 
 def _told(results: Sequence[Entry], names: Mapping[str, str], wording: Wording) -> Entry:
