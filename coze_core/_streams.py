@@ -14,8 +14,9 @@ from typing import Final, Generic, Protocol, Self, TypeVar
 
 import anyio
 
+from coze_core._bodies import AsyncBody, Body
 from coze_core._call import Reply
-from coze_core._drivers import AsyncBody, AsyncDriver, Body, SyncDriver
+from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._errors import CozeError
 from coze_core._flow import Flow
 from coze_core._loops import nobody_waits
