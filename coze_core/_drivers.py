@@ -12,7 +12,7 @@ import itertools
 import threading
 import time
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Future, InvalidStateError, wait
 from contextvars import ContextVar
 from typing import Any, BinaryIO, Final, TypeVar
@@ -21,25 +21,21 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from coze_core._call import Call, Reply, Upload, is_event_stream
+from coze_core._bodies import AsyncBody, Body
+from coze_core._call import Call, Reply, Upload
 from coze_core._config import ClientConfig
 from coze_core._errors import CozeError
 from coze_core._flow import Exclusive, Flow, Send, Sleep
 from coze_core._http import (
     client_options,
     connection_error,
-    is_plain,
     lower_headers,
     multipart,
     request_options,
 )
-from coze_core._loops import LoopPools, Pool, running_loop
-from coze_core._watchdog import Hold
+from coze_core._loops import LoopPools, running_loop
 
 T = TypeVar("T")
-
-_FINISH_SECONDS: Final = 0.5  # for a closed body to be noticed; it takes no time but by mistake
-_MAX_ERROR_BODY: Final = 1 << 20  # bytes; an error page is never that large
 
 
 class _KeyLock:
@@ -91,91 +87,13 @@ def _on_event_loop() -> bool:
 # -- blocking
 
 
-class _Held(httpx.SyncByteStream):
-    """A body that lets go of its connection just before the connection is given back."""
-
-    def __init__(self, body: httpx.SyncByteStream, hold: Hold) -> None:
-        self._body = body
-        self._hold = hold
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._body)
-
-    def close(self) -> None:
-        self._hold.let_go()
-        self._body.close()
-
-
-class Body:
-    """The open body of a streamed reply.
-
-    Attributes:
-        hold: Its connection, as long as that is not given back.
-    """
-
-    def __init__(self, response: httpx.Response, config: ClientConfig) -> None:
-        self.hold = Hold(_socket_of(response))
-        if isinstance(response.stream, httpx.SyncByteStream):
-            response.stream = _Held(response.stream, self.hold)
-        self._response = response
-        self._config = config
-        self._blocks = response.iter_raw() if is_plain(response) else response.iter_bytes()
-        self._head: list[bytes] = []
-
-    def is_stream(self) -> bool:
-        """Whether this is an event stream: by its type, then by its first bytes."""
-        content_type = self._response.headers.get("content-type", "")
-        if self._response.status_code >= 300:
-            return False
-        for block in self._blocks:
-            self._head.append(block)
-            verdict = is_event_stream(content_type, b"".join(self._head))
-            if verdict is not None:
-                return verdict
-        return "text/event-stream" in content_type
-
-    def read(self) -> bytes:
-        """Read what is left, up to a bound."""
-        body = b"".join(self._head)
-        for block in self._blocks:
-            body += block
-            if len(body) > _MAX_ERROR_BODY:
-                break
-        return body
-
-    def blocks(self) -> Iterator[bytes]:
-        """Iterate over the blocks as the network brings them.
-
-        Raises:
-            CozeError: If the connection breaks.
-        """
-        try:
-            yield from self._head
-            self._head = []
-            yield from self._blocks
-        except httpx.HTTPError as error:
-            raise connection_error(error, self._config) from error
-
-    def close(self) -> None:
-        """Close the connection, or give it back if the body was read to its end."""
-        self._response.close()
-
-
-def _socket_of(response: httpx.Response) -> Any:
-    """Return the socket underneath, or None where there is none of its own."""
-    stream = response.extensions.get("network_stream")
-    if stream is None or response.http_version == "HTTP/2":
-        return None
-    return stream.get_extra_info("socket")
-
-
 class _Own:
     """An HTTP client of our own and what is under way with it."""
 
     def __init__(self, client: httpx.Client) -> None:
         self.client = client
-        self.calls = 0
         self.ending = False
+        self.uses: set[object] = set()  # one for each call and each open body
         self.bodies: weakref.WeakSet[Body] = weakref.WeakSet()
 
 
@@ -268,18 +186,22 @@ class SyncDriver:
     def _send(self, call: Call) -> Reply:
         if self.given_client is not None:
             return self._send_with(self.given_client, call)
-        own = self._begin()
+        use = object()
+        own = self._begin(use)
+        body = None
         try:
             reply = self._send_with(own.client, call)
             if isinstance(reply.stream, Body):
+                body = reply.stream
+                body.on_close = functools.partial(self._done, own, use)
                 with self._lock:
-                    own.bodies.add(reply.stream)
-                    ending = own.ending
-                if ending:
-                    reply.stream.hold.end()
+                    own.bodies.add(body)
             return reply
         finally:
-            self._done(own)
+            if body is None:
+                self._done(own, use)
+            elif own.ending:
+                body.end()
 
     def _send_with(self, client: httpx.Client, call: Call) -> Reply:
         with contextlib.ExitStack() as stack:
@@ -307,7 +229,7 @@ class SyncDriver:
         body.close()
         return Reply(response.status_code, headers, content)
 
-    def _begin(self) -> _Own:
+    def _begin(self, use: object) -> _Own:
         """Return our HTTP client, made if there is none, for one more call."""
         with self._lock:
             own = self._own
@@ -316,13 +238,13 @@ class SyncDriver:
                 own = self._own = _Own(httpx.Client(**options, transport=self.transport))
                 # A client that nobody closes closes its sockets when it is collected.
                 weakref.finalize(self, own.client.close)
-            own.calls += 1
+            own.uses.add(use)
             return own
 
-    def _done(self, own: _Own) -> None:
+    def _done(self, own: _Own, use: object) -> None:
         with self._lock:
-            own.calls -= 1
-            last = own.ending and not own.calls
+            own.uses.discard(use)
+            last = own.ending and not own.uses
         if last:
             own.client.close()
 
@@ -337,11 +259,10 @@ class SyncDriver:
             if own is None:
                 return
             own.ending = True
-            bodies, idle = list(own.bodies), not own.calls
+            bodies = list(own.bodies)
         for body in bodies:
-            body.hold.end()
-        if idle:
-            own.client.close()
+            body.end()
+        self._done(own, None)
 
 
 def _opened(upload: Upload | None, stack: contextlib.ExitStack) -> bytes | BinaryIO | None:
@@ -352,78 +273,6 @@ def _opened(upload: Upload | None, stack: contextlib.ExitStack) -> bytes | Binar
 
 
 # -- awaiting
-
-
-class AsyncBody:
-    """The open body of a streamed reply."""
-
-    def __init__(self, response: httpx.Response, config: ClientConfig, pool: Pool) -> None:
-        self._response = response
-        self._config = config
-        self._blocks = response.aiter_raw() if is_plain(response) else response.aiter_bytes()
-        self._head: list[bytes] = []
-        self._pool: Pool | None = pool
-
-    async def is_stream(self) -> bool:
-        """Whether this is an event stream: by its type, then by its first bytes."""
-        content_type = self._response.headers.get("content-type", "")
-        if self._response.status_code >= 300:
-            return False
-        async for block in self._blocks:
-            self._head.append(block)
-            verdict = is_event_stream(content_type, b"".join(self._head))
-            if verdict is not None:
-                return verdict
-        return "text/event-stream" in content_type
-
-    async def read(self) -> bytes:
-        """Read what is left, up to a bound."""
-        body = b"".join(self._head)
-        async for block in self._blocks:
-            body += block
-            if len(body) > _MAX_ERROR_BODY:
-                break
-        return body
-
-    async def blocks(self) -> AsyncGenerator[bytes, None]:
-        """Iterate over the blocks as the network brings them.
-
-        Raises:
-            CozeError: If the connection breaks.
-        """
-        try:
-            for block in self._head:
-                yield block
-            self._head = []
-            async for block in self._blocks:
-                yield block
-        except httpx.HTTPError as error:
-            raise connection_error(error, self._config) from error
-
-    async def aclose(self) -> None:
-        """Close the connection, or give it back if the body was read to its end."""
-        pool, self._pool = self._pool, None
-        if pool is None:
-            return
-        try:
-            with anyio.CancelScope(shield=True):
-                await self._response.aclose()
-                await self._finish_reading()
-        finally:
-            pool.streams -= 1
-
-    async def _finish_reading(self) -> None:
-        """Let the HTTP library's generators, one inside the other, see that the body is closed.
-
-        Left to the garbage collector they would be finalized later, in another task.
-        """
-        with (
-            anyio.move_on_after(_FINISH_SECONDS),
-            # RuntimeError: another task is reading just now; its read ends by itself.
-            contextlib.suppress(httpx.HTTPError, httpx.StreamError, RuntimeError),
-        ):
-            async for _ in self._blocks:
-                continue
 
 
 class AsyncDriver:

@@ -34,13 +34,14 @@ def running_loop() -> object:
 
 
 class Pool:
-    """One HTTP client and how many streams it carries now."""
+    """One HTTP client, how many streams it carries now, and what is to be said if the loop ends."""
 
-    __slots__ = ("client", "streams")
+    __slots__ = ("client", "last_words", "streams")
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self.client = client
         self.streams = 0
+        self.last_words: set[Callable[[], Awaitable[None]]] = set()
 
 
 class LoopPools:
@@ -58,6 +59,7 @@ class LoopPools:
         self, make_client: Callable[[], httpx.AsyncClient], given: httpx.AsyncClient | None
     ) -> None:
         self.ended = False
+        self._closed = False
         self._make_client = make_client
         self._given = None if given is None else Pool(given)
         self._pools: list[Pool] = []
@@ -115,6 +117,9 @@ class LoopPools:
 
     async def _end(self) -> None:
         unsaid, self._unsaid = self._unsaid, []
+        if not self._closed:  # the loop ends: nobody can come back to what is still open
+            pools = self._pools if self._given is None else [self._given]
+            unsaid += [say for pool in pools for say in pool.last_words]
         with warnings.catch_warnings():
             # asyncio warns of generators begun this late, since it will not close them; those of
             # the HTTP library run to their end here.
@@ -129,6 +134,7 @@ class LoopPools:
 
     async def aclose(self) -> None:
         """Close the clients now."""
+        self._closed = True
         lifetime, self._lifetime = self._lifetime, None
         if lifetime is not None:
             with contextlib.suppress(RuntimeError):  # it is ending in another task just now

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeVar
 
 import anyio
 
+from coze_core._bodies import AsyncBody, Body
 from coze_core._call import Reply
-from coze_core._drivers import AsyncBody, AsyncDriver, Body, SyncDriver
+from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._errors import CozeError
 from coze_core._flow import Flow
 from coze_core._models import Chat
@@ -219,6 +220,7 @@ class ChatStream(_Stream):
                 raise pump.turn.error
             self._drain(body, blocks)
         finally:
+            body.close()
             self.close()
 
     def _within_deadline(self, opening: Flow[Reply]) -> Reply:
@@ -273,12 +275,10 @@ class ChatStream(_Stream):
             self._closed = True
             return
         self._closed = True
-        self._body.hold.end()
-        # One that runs just now, here or in another thread, ends when the body is closed.
-        with contextlib.suppress(ValueError):
+        self._body.end()
+        with contextlib.suppress(ValueError):  # it runs, here or in another thread, and ends now
             if self._batches is not None:
                 self._batches.close()
-        self._body.close()
         if self._wants_cancel():
             try:
                 self._driver.run(self._flows.quick_cancel(**self._ids()))
@@ -311,6 +311,7 @@ class AsyncChatStream(_Stream):
         self._body: AsyncBody | None = None
         self._blocks: AsyncGenerator[bytes, None] | None = None
         self._batches: AsyncGenerator[list[Increment], None] | None = None
+        self._all_said: Callable[[], None] = lambda: None
         self._ends = _NEVER
 
     async def __aenter__(self) -> Self:
@@ -329,6 +330,8 @@ class AsyncChatStream(_Stream):
                 raise TypeError("an awaiting stream needs an awaiting driver")
             self._body = stream
             self._blocks = stream.blocks()
+            # As asyncio ends it throws away what it has not begun, the closing of a stream too.
+            self._all_said = stream.at_loop_end(self._last_words)
 
     async def __aexit__(
         self,
@@ -466,11 +469,18 @@ class AsyncChatStream(_Stream):
                     if generator is not None:
                         await generator.aclose()
             await self._body.aclose()
-        if not self._wants_cancel():
-            return
-        if in_a_hurry:
-            await self._driver.in_background(self._tell_the_server)
-        else:
+        if self._wants_cancel():
+            if in_a_hurry:
+                await self._driver.in_background(self._tell_the_server)
+            else:
+                await self._tell_the_server()
+        self._all_said()
+
+    async def _last_words(self) -> None:
+        """Close what is open as the loop ends, also if a closing was thrown away half-way."""
+        if not self._closed:
+            await self.aclose()
+        elif self._wants_cancel():
             await self._tell_the_server()
 
     async def _tell_the_server(self) -> None:

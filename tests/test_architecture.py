@@ -34,6 +34,7 @@ ORDER = [
     "_http",
     "_loops",
     "_watchdog",
+    "_bodies",
     "_drivers",
     "_pump",
     "_endpoints._checks",
@@ -66,9 +67,18 @@ ORDER = [
     "dialog._converse",
     "dialog",
 ]
-HTTPX = {"_http", "_loops", "_drivers", "_client"}
+HTTPX = {"_http", "_loops", "_bodies", "_drivers", "_client"}
 ASYNC = {
-    *("_loops", "_drivers", "_streams", "_client", "_model_clients", "_binding", "_paging"),
+    *(
+        "_loops",
+        "_bodies",
+        "_drivers",
+        "_streams",
+        "_client",
+        "_model_clients",
+        "_binding",
+        "_paging",
+    ),
     "dialog._converse",
 }
 
