@@ -127,15 +127,6 @@ class Pump:
         self.over = True
         return taken
 
-    def check(self) -> None:
-        """Raise what was found after the events that have been handed out.
-
-        Raises:
-            CozeError: The `failure`, if there is one.
-        """
-        if self.failure is not None:
-            raise self.failure
-
     def broken(self, error: CozeError, *, closed: bool = False) -> CozeError | None:
         """Return what to raise for an error that ended the reading; None if nothing was lost.
 

@@ -192,6 +192,7 @@ class ChatStream(_Stream):
         if body is None or self._closed:
             raise RuntimeError("the stream is closed")
         pump = self._pump
+        bounded = self._ends != _NEVER
         blocks = body.blocks()  # one generator for all reads: given up half-way it would close
         try:
             with self._bounded(body) as bound:
@@ -202,13 +203,16 @@ class ChatStream(_Stream):
                             yield batch
                         if pump.over:
                             break
-                        pump.check()
-                        self._check_deadline()
+                        if pump.failure is not None:
+                            raise pump.failure
+                        if bounded:
+                            self._check_deadline()
                     else:
                         batch = pump.finish()
                         if batch:
                             yield batch
-                        pump.check()
+                        if pump.failure is not None:
+                            raise pump.failure
                 except CozeError as error:
                     if bound.passed:
                         raise pump.too_slow(self._request.deadline or 0) from error
@@ -240,7 +244,7 @@ class ChatStream(_Stream):
 
     def _check_deadline(self) -> None:
         """See to the deadline where no socket can be shut down: at least between two reads."""
-        if self._ends != _NEVER and self._driver.config.retry.clock() > self._ends:
+        if self._driver.config.retry.clock() > self._ends:
             raise self._pump.too_slow(self._request.deadline or 0)
 
     def _drain(self, body: Body, blocks: Iterator[bytes]) -> None:
@@ -404,7 +408,8 @@ class AsyncChatStream(_Stream):
                         yield batch
                     if pump.over:
                         break
-                    pump.check()
+                    if pump.failure is not None:
+                        raise pump.failure
             except CozeError as error:
                 told = pump.broken(error, closed=self._closed)
                 if told is not None:
