@@ -370,7 +370,7 @@ class AsyncDriver:
         with self._lock:
             pools = self._loops.get(loop)
         if pools is not None:
-            await pools.aclose()  # streams that are still open take their leave through it
+            await pools.aclose()
             with self._lock:
                 self._loops.pop(loop, None)
 
