@@ -10,6 +10,7 @@ import contextvars
 import functools
 import inspect
 import itertools
+import math
 import threading
 import time
 import weakref
@@ -25,6 +26,7 @@ import httpx
 from coze_core._bodies import AsyncBody, Body
 from coze_core._call import Call, Reply, Upload
 from coze_core._config import ClientConfig
+from coze_core._engine import chosen_engine
 from coze_core._errors import CozeError
 from coze_core._flow import Exclusive, Flow, Send, Sleep, Work
 from coze_core._http import (
@@ -35,7 +37,7 @@ from coze_core._http import (
     request_options,
 )
 from coze_core._key_locks import lock_of
-from coze_core._loops import LoopPools, running_loop
+from coze_core._loops import LoopPools, Pool, on_asyncio, running_loop
 from coze_core._unlisted import unlisted
 
 T = TypeVar("T")
@@ -268,6 +270,7 @@ class AsyncDriver:
         self.config = config
         self.given_client = client
         self.transport = transport
+        self._engine = chosen_engine(config)
         self._loops: weakref.WeakKeyDictionary[Any, LoopPools] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
@@ -351,12 +354,18 @@ class AsyncDriver:
         if pools is None:
             with self._lock:
                 self._forget_closed_loops()
-                made = LoopPools(self._make_client, self.given_client)
+                made = LoopPools(self._make_pool, self.given_client)
                 pools = self._loops.setdefault(loop, made)
         return pools
 
-    def _make_client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(**client_options(self.config), transport=self.transport)
+    def _make_pool(self) -> Pool:
+        options = client_options(self.config)
+        if self.transport is None and self._engine == "aiohttp" and on_asyncio():
+            from coze_core._aiohttp import AiohttpTransport  # an extra, and slow to import
+
+            transport = AiohttpTransport(options["verify"])
+            return Pool(httpx.AsyncClient(**options, transport=transport), math.inf)
+        return Pool(httpx.AsyncClient(**options, transport=self.transport))
 
     def _forget_closed_loops(self) -> None:
         # The connections of a client refer to their loop, so the weak keys alone would not do.

@@ -13,7 +13,7 @@ import httpx
 
 # The pool of httpcore looks through all its connections at every request: at 1,000 of them that is
 # most of the work. So one pool takes this many streams at once, and then a further one is made.
-_STREAMS_A_POOL: Final = 50
+STREAMS_A_POOL: Final = 50
 # How long background work waits before it opens a connection, in seconds. A loop that is about to
 # end cancels it in that time, and the work is done, undisturbed, while the loop shuts down.
 _MOMENT: Final = 0.01
@@ -32,21 +32,27 @@ def running_loop() -> object:
         return token
 
 
+def on_asyncio() -> bool:
+    """Whether the running event loop is one of asyncio."""
+    return isinstance(running_loop(), asyncio.AbstractEventLoop)
+
+
 def nobody_waits() -> bool:
     """Whether the event loop itself closes a generator that was given up, as a task of its own."""
-    if not isinstance(running_loop(), asyncio.AbstractEventLoop):
+    if not on_asyncio():
         return False
     task = asyncio.current_task()
     return task is not None and type(task.get_coro()).__name__ == "async_generator_athrow"
 
 
 class Pool:
-    """One HTTP client and how many streams it carries now."""
+    """One HTTP client, how many streams it carries now, and how many it may."""
 
-    __slots__ = ("client", "streams")
+    __slots__ = ("client", "most", "streams")
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: httpx.AsyncClient, most: float = STREAMS_A_POOL) -> None:
         self.client = client
+        self.most = most
         self.streams = 0
 
 
@@ -54,18 +60,16 @@ class LoopPools:
     """The HTTP clients of one event loop; they end with the loop.
 
     Args:
-        make_client: Makes a further client of our own.
+        make_pool: Makes a further client of our own.
         given: The user's client, used instead and never closed.
 
     Attributes:
         ended: Whether the loop has ended, or the clients have been closed.
     """
 
-    def __init__(
-        self, make_client: Callable[[], httpx.AsyncClient], given: httpx.AsyncClient | None
-    ) -> None:
+    def __init__(self, make_pool: Callable[[], Pool], given: httpx.AsyncClient | None) -> None:
         self.ended = False
-        self._make_client = make_client
+        self._make_pool = make_pool
         self._given = None if given is None else Pool(given)
         self._pools: list[Pool] = []
         self._lifetime: AsyncGenerator[None, None] | None = None
@@ -79,9 +83,9 @@ class LoopPools:
         if self._given is not None:
             return self._given
         for pool in self._pools:
-            if pool.streams < _STREAMS_A_POOL:
+            if pool.streams < pool.most:
                 return pool
-        pool = Pool(self._make_client())
+        pool = self._make_pool()
         self._pools.append(pool)
         return pool
 
@@ -103,7 +107,7 @@ class LoopPools:
 
     async def in_background(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do something short: in a task under asyncio, at once under trio or as the loop ends."""
-        if self._ended or not isinstance(running_loop(), asyncio.AbstractEventLoop):
+        if self._ended or not on_asyncio():
             await make()
             return
 

@@ -40,8 +40,10 @@ ORDER = [
     "_polling",
     "_paging",
     "_config",
+    "_engine",
     "_identity",
     "_http",
+    "_aiohttp",
     "_unlisted",
     "_loops",
     "_watchdog",
@@ -98,9 +100,10 @@ ORDER = [
     "dialog._converse",
     "dialog",
 ]
-HTTPX = {"_http", "_loops", "_bodies", "_drivers", "_client"}
+HTTPX = {"_aiohttp", "_http", "_loops", "_bodies", "_drivers", "_client"}
 ASYNC = {
     *(
+        "_aiohttp",
         "_unlisted",
         "_loops",
         "_bodies",
