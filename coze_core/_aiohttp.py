@@ -60,6 +60,11 @@ def _translated(error: Exception) -> httpx.TransportError:
     return made(str(error) or type(error).__name__)
 
 
+class _Connector(aiohttp.TCPConnector):
+    def __del__(self) -> None:  # type: ignore[override]
+        """Say nothing of connections that are still open."""
+
+
 class AiohttpTransport(httpx.AsyncBaseTransport):
     """Sends requests with aiohttp, on the event loop that it is first used on.
 
@@ -129,7 +134,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(
+            connector = _Connector(
                 limit=0,  # as many as there are streams
                 keepalive_timeout=_KEEPALIVE_SECONDS,
                 ssl=self._context,
@@ -141,6 +146,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 auto_decompress=False,
                 skip_auto_headers=_NOT_BY_ITSELF,
             )
+            # Like the HTTP library's own: what nobody closes goes without a word.
+            weakref.finalize(self, self._session.detach)
         return self._session
 
     async def aclose(self) -> None:

@@ -26,7 +26,7 @@ import httpx
 from coze_core._bodies import AsyncBody, Body
 from coze_core._call import Call, Reply, Upload
 from coze_core._config import ClientConfig
-from coze_core._engine import chosen_engine
+from coze_core._engine import behind_proxy, chosen_engine
 from coze_core._errors import CozeError
 from coze_core._flow import Exclusive, Flow, Send, Sleep, Work
 from coze_core._http import (
@@ -34,10 +34,11 @@ from coze_core._http import (
     connection_error,
     lower_headers,
     multipart,
-    request_options,
+    transport_options,
 )
 from coze_core._key_locks import lock_of
-from coze_core._loops import LoopPools, Pool, on_asyncio, running_loop
+from coze_core._loops import STREAMS_A_POOL, LoopPools, Pool, on_asyncio, running_loop
+from coze_core._senders import AsyncStraight, AsyncThrough, Sender, Straight, Through
 from coze_core._unlisted import unlisted
 
 T = TypeVar("T")
@@ -64,8 +65,8 @@ def _on_event_loop() -> bool:
 class _Own:
     """An HTTP client of our own and what is under way with it."""
 
-    def __init__(self, client: httpx.Client) -> None:
-        self.client = client
+    def __init__(self, sender: Sender) -> None:
+        self.sender = sender
         self.calls = 0
         self.ending = False
         self.bodies: weakref.WeakSet[Body] = weakref.WeakSet()
@@ -161,10 +162,10 @@ class SyncDriver:
 
     def _send(self, call: Call) -> Reply:
         if self.given_client is not None:
-            return self._send_with(self.given_client, call)
+            return self._send_with(Through(self.given_client, self.config), call)
         own = self._begin()
         try:
-            reply = self._send_with(own.client, call)
+            reply = self._send_with(own.sender, call)
             if isinstance(reply.stream, Body):
                 with self._lock:
                     own.bodies.add(reply.stream)
@@ -175,19 +176,22 @@ class SyncDriver:
         finally:
             self._done(own)
 
-    def _send_with(self, client: httpx.Client, call: Call) -> Reply:
-        with contextlib.ExitStack() as stack:
-            form = multipart(call, _opened(call.upload, stack))
-            request = client.build_request(**request_options(call, self.config), **form)
-            try:
-                response = client.send(request, stream=call.stream, follow_redirects=False)
-                if not call.stream:
-                    return Reply(
-                        response.status_code, lower_headers(response.headers), response.content
-                    )
-                return self._open(call, Body(response, self.config), response)
-            except httpx.HTTPError as error:
-                raise connection_error(error, self.config) from error
+    def _send_with(self, sender: Sender, call: Call) -> Reply:
+        try:
+            if call.upload is None:
+                return self._take(call, sender.open(call, {}))
+            with contextlib.ExitStack() as stack:
+                form = multipart(call, _opened(call.upload, stack))
+                return self._take(call, sender.open(call, form))
+        except httpx.HTTPError as error:
+            raise connection_error(error, self.config) from error
+
+    def _take(self, call: Call, response: httpx.Response) -> Reply:
+        if call.stream:
+            return self._open(call, Body(response, self.config), response)
+        with contextlib.closing(response):
+            content = response.read()
+        return Reply(response.status_code, lower_headers(response.headers), content)
 
     def _open(self, call: Call, body: Body, response: httpx.Response) -> Reply:
         headers = lower_headers(response.headers)
@@ -206,19 +210,24 @@ class SyncDriver:
         with self._lock:
             own = self._own
             if own is None:
-                options = client_options(self.config)
-                own = self._own = _Own(httpx.Client(**options, transport=self.transport))
+                own = self._own = _Own(self._make_sender())
                 # A client that nobody closes closes its sockets when it is collected.
-                weakref.finalize(self, own.client.close)
+                weakref.finalize(self, own.sender.close)
             own.calls += 1
             return own
+
+    def _make_sender(self) -> Sender:
+        config = self.config
+        if self.transport is None and not behind_proxy(config):
+            return Straight(httpx.HTTPTransport(**transport_options(config)), config)
+        return Through(httpx.Client(**client_options(config), transport=self.transport), config)
 
     def _done(self, own: _Own) -> None:
         with self._lock:
             own.calls -= 1
             last = own.ending and not own.calls
         if last:
-            own.client.close()
+            own.sender.close()
 
     def close(self) -> None:
         """Close our own connections; a client that was given stays open.
@@ -235,7 +244,7 @@ class SyncDriver:
         for body in bodies:
             body.hold.end()
         if idle:
-            own.client.close()
+            own.sender.close()
 
 
 def _done(outcome: object) -> object:
@@ -248,9 +257,7 @@ def _done(outcome: object) -> object:
     return outcome
 
 
-def _opened(upload: Upload | None, stack: contextlib.ExitStack) -> bytes | BinaryIO | None:
-    if upload is None:
-        return None
+def _opened(upload: Upload, stack: contextlib.ExitStack) -> bytes | BinaryIO:
     content = upload.open()
     return content if isinstance(content, bytes) else stack.enter_context(content)
 
@@ -308,16 +315,15 @@ class AsyncDriver:
 
     async def _send(self, call: Call) -> Reply:
         pool = await self._pools().pick()
-        form = multipart(call, await _read(call.upload))
-        request = pool.client.build_request(**request_options(call, self.config), **form)
+        form = {} if call.upload is None else multipart(call, await _read(call.upload))
         pool.streams += 1
         try:
-            response = await pool.client.send(request, stream=call.stream, follow_redirects=False)
+            response = await pool.sender.open(call, form)
             if call.stream:
                 pool.streams += 1  # the open body holds this one until it is closed
                 body = AsyncBody(response, self.config, pool)
                 return await self._open(call, body, response)
-            return Reply(response.status_code, lower_headers(response.headers), response.content)
+            return await _whole(response)
         except httpx.HTTPError as error:
             raise connection_error(error, self.config) from error
         finally:
@@ -354,18 +360,23 @@ class AsyncDriver:
         if pools is None:
             with self._lock:
                 self._forget_closed_loops()
-                made = LoopPools(self._make_pool, self.given_client)
+                given = self.given_client
+                own = None if given is None else Pool(AsyncThrough(given, self.config), math.inf)
+                made = LoopPools(self._make_pool, own)
                 pools = self._loops.setdefault(loop, made)
         return pools
 
     def _make_pool(self) -> Pool:
-        options = client_options(self.config)
-        if self.transport is None and self._engine == "aiohttp" and on_asyncio():
+        config, most = self.config, STREAMS_A_POOL
+        if self.transport is not None or behind_proxy(config):
+            client = httpx.AsyncClient(**client_options(config), transport=self.transport)
+            return Pool(AsyncThrough(client, config), most)
+        options = transport_options(config)
+        if self._engine == "aiohttp" and on_asyncio():
             from coze_core._aiohttp import AiohttpTransport  # an extra, and slow to import
 
-            transport = AiohttpTransport(options["verify"])
-            return Pool(httpx.AsyncClient(**options, transport=transport), math.inf)
-        return Pool(httpx.AsyncClient(**options, transport=self.transport))
+            return Pool(AsyncStraight(AiohttpTransport(options["verify"]), config), math.inf)
+        return Pool(AsyncStraight(httpx.AsyncHTTPTransport(**options), config), most)
 
     def _forget_closed_loops(self) -> None:
         # The connections of a client refer to their loop, so the weak keys alone would not do.
@@ -384,10 +395,16 @@ class AsyncDriver:
                 self._loops.pop(loop, None)
 
 
-async def _read(upload: Upload | None) -> bytes | None:
+async def _whole(response: httpx.Response) -> Reply:
+    try:
+        content = await response.aread()
+    finally:
+        await response.aclose()
+    return Reply(response.status_code, lower_headers(response.headers), content)
+
+
+async def _read(upload: Upload) -> bytes:
     """Read an upload in a worker thread: the event loop must not wait for a disk."""
-    if upload is None:
-        return None
 
     def read() -> bytes:
         content = upload.open()

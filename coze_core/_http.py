@@ -53,14 +53,21 @@ def check_addresses(config: ClientConfig) -> None:
         )
 
 
+def transport_options(config: ClientConfig) -> dict[str, Any]:
+    """Return what both kinds of transport are made with."""
+    return {
+        "limits": LIMITS,
+        # Making the TLS settings takes long; only what is plain HTTP for certain goes without.
+        "verify": False if config.base_url.startswith("http://") else ssl_context(),
+    }
+
+
 def client_options(config: ClientConfig) -> dict[str, Any]:
     """Return what both kinds of HTTP client are made with."""
     return {
+        **transport_options(config),
         "timeout": _timeout(config),
-        "limits": LIMITS,
         "follow_redirects": False,  # a redirect could carry the token to another host
-        # Making the TLS settings takes long; only what is plain HTTP for certain goes without.
-        "verify": False if config.base_url.startswith("http://") else ssl_context(),
         "proxy": config.proxy,
     }
 
@@ -77,8 +84,13 @@ def request_options(call: Call, config: ClientConfig) -> dict[str, Any]:
         options["params"] = query
     if call.json is not None:
         options["json"] = call.json
-    options["timeout"] = _timeout(config, call.timeout, call.patience)
+    options["timeout"] = call_timeout(call, config)
     return options
+
+
+def call_timeout(call: Call, config: ClientConfig) -> httpx.Timeout:
+    """Return how long this call may wait."""
+    return _timeout(config, call.timeout, call.patience)
 
 
 def _timeout(

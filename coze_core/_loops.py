@@ -9,7 +9,8 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, Final
 
 import anyio
-import httpx
+
+from coze_core._senders import AsyncSender
 
 # The pool of httpcore looks through all its connections at every request: at 1,000 of them that is
 # most of the work. So one pool takes this many streams at once, and then a further one is made.
@@ -46,12 +47,12 @@ def nobody_waits() -> bool:
 
 
 class Pool:
-    """One HTTP client, how many streams it carries now, and how many it may."""
+    """What sends requests, how many streams it carries now, and how many it may."""
 
-    __slots__ = ("client", "most", "streams")
+    __slots__ = ("most", "sender", "streams")
 
-    def __init__(self, client: httpx.AsyncClient, most: float = STREAMS_A_POOL) -> None:
-        self.client = client
+    def __init__(self, sender: AsyncSender, most: float) -> None:
+        self.sender = sender
         self.most = most
         self.streams = 0
 
@@ -67,10 +68,10 @@ class LoopPools:
         ended: Whether the loop has ended, or the clients have been closed.
     """
 
-    def __init__(self, make_pool: Callable[[], Pool], given: httpx.AsyncClient | None) -> None:
+    def __init__(self, make_pool: Callable[[], Pool], given: Pool | None) -> None:
         self.ended = False
         self._make_pool = make_pool
-        self._given = None if given is None else Pool(given)
+        self._given = given
         self._pools: list[Pool] = []
         self._lifetime: AsyncGenerator[None, None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()  # a loop keeps only weak references
@@ -151,7 +152,7 @@ class LoopPools:
         pools, self._pools = self._pools, []
         with anyio.move_on_after(1, shield=True):
             for pool in pools:
-                await pool.client.aclose()
+                await pool.sender.aclose()
 
     async def aclose(self) -> None:
         """Close the clients now; chats of open streams go on, as when a connection breaks."""

@@ -44,6 +44,7 @@ ORDER = [
     "_identity",
     "_http",
     "_aiohttp",
+    "_senders",
     "_unlisted",
     "_loops",
     "_watchdog",
@@ -100,10 +101,11 @@ ORDER = [
     "dialog._converse",
     "dialog",
 ]
-HTTPX = {"_aiohttp", "_http", "_loops", "_bodies", "_drivers", "_client"}
+HTTPX = {"_aiohttp", "_http", "_senders", "_bodies", "_drivers", "_client"}
 ASYNC = {
     *(
         "_aiohttp",
+        "_senders",
         "_unlisted",
         "_loops",
         "_bodies",
