@@ -1,23 +1,32 @@
-"""An HTTP transport over aiohttp, for event loops of asyncio that carry many streams.
+"""Requests over aiohttp, for event loops of asyncio that carry many streams.
 
 The pool of httpcore costs more for each request the more connections it has; aiohttp's does not,
-and it parses in C. This is a transport as the HTTP library defines them, so all else stays as it
-is. Nothing here is imported unless it is chosen (`_engine.py`), because aiohttp is an extra.
+and it parses in C. Errors and timeouts are those of the HTTP library, so all else stays as it is.
+Nothing here is imported unless it is chosen (`_engine.py`), because aiohttp is an extra.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
+import functools
+import logging
 import weakref
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Final, Literal
+from typing import Any, Final
 
 import aiohttp
 import httpx
 from yarl import URL
 
+from coze_core._call import Call
+from coze_core._config import ClientConfig
+from coze_core._http import tls_settings
+from coze_core._requests import Request, Requests
+from coze_core._senders import AsyncOpened, aunpacked, lower_headers
+
+_LOG: Final = logging.getLogger("coze_core")
+_url = functools.lru_cache(maxsize=256)(functools.partial(URL, encoded=True))
 _KEEPALIVE_SECONDS: Final = 30.0
 _PIECE: Final = 65536  # bytes of a request body that are handed over at once
 # aiohttp would add these where they are missing; a request says by itself what it wants.
@@ -65,79 +74,68 @@ class _Connector(aiohttp.TCPConnector):
         """Say nothing of connections that are still open."""
 
 
-class AiohttpTransport(httpx.AsyncBaseTransport):
-    """Sends requests with aiohttp, on the event loop that it is first used on.
+class OverAiohttp:
+    """Sends with aiohttp, on the event loop that it is first used on.
 
     Args:
-        context: The TLS settings; False where nothing is encrypted.
+        config: The settings of the client.
 
     Raises:
-        httpx.TransportError: From a request, as the HTTP library's own transports do.
+        httpx.TransportError: From `open`, as the HTTP library's own transports do.
     """
 
-    def __init__(self, context: ssl.SSLContext | Literal[False]) -> None:
-        self._context = context
+    def __init__(self, config: ClientConfig) -> None:
+        self._tls = tls_settings(config)
+        self._requests = Requests(config)
         self._session: aiohttp.ClientSession | None = None
         self._bodies: weakref.WeakSet[AiohttpBody] = weakref.WeakSet()
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; the body of the response is read as it comes."""
-        timeouts = request.extensions.get("timeout", {})
-        reading = timeouts.get("read")
-        large = _in_pieces(request)
+    async def open(self, call: Call, form: Mapping[str, Any]) -> AsyncOpened:
+        """Send a request."""
+        request = self._requests.make(call, form)
+        large = _in_pieces(request.content)
         if large is None:
             with _in_their_words():
-                response = await self._send(request, timeouts, request.content or None)
+                response = await self._send(request, request.content or None)
         else:
-            response = await self._send_large(request, timeouts, large)
-        body = AiohttpBody(response, reading)
+            response = await self._send_large(request, large)
+        _LOG.debug("%s %s: %d", call.method, call.path, response.status)
+        body = AiohttpBody(response, request.timeouts.get("read"))
         self._bodies.add(body)
-        return httpx.Response(
-            response.status,
-            headers=list(response.raw_headers),
-            stream=body,
-            extensions={"http_version": b"HTTP/1.1", "blocks": body},
-        )
+        headers = lower_headers(response.headers.items())
+        return AsyncOpened(response.status, headers, aunpacked(headers, body), body.aclose)
 
-    async def _send(
-        self,
-        request: httpx.Request,
-        timeouts: Mapping[str, float | None],
-        content: bytes | AsyncIterator[bytes] | None,
-    ) -> aiohttp.ClientResponse:
-        waits = (timeouts.get("connect"), timeouts.get("read"))
-        return await self._open().request(
+    async def _send(self, request: Request, content: Any) -> aiohttp.ClientResponse:
+        connect, read = request.timeouts.get("connect"), request.timeouts.get("read")
+        return await self._begin().request(
             request.method,
-            URL(str(request.url), encoded=True),
-            headers=request.headers.multi_items(),
+            _url(str(request.url)),
+            headers=request.headers,
             data=content,
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(connect=waits[0], sock_read=waits[1]),
+            timeout=aiohttp.ClientTimeout(connect=connect, sock_read=read),
         )
 
     async def _send_large(
-        self,
-        request: httpx.Request,
-        timeouts: Mapping[str, float | None],
-        pieces: AsyncIterator[bytes],
+        self, request: Request, pieces: AsyncIterator[bytes]
     ) -> aiohttp.ClientResponse:
         """Send a body of many pieces, of which the server takes each in time: aiohttp waits."""
         with _in_their_words():
             try:
                 async with asyncio.timeout(None) as writing:
-                    timed = _timed(pieces, writing, timeouts.get("write"))
-                    return await self._send(request, timeouts, timed)
+                    timed = _timed(pieces, writing, request.timeouts.get("write"))
+                    return await self._send(request, timed)
             except TimeoutError:
                 if writing.expired():
                     raise httpx.WriteTimeout("the request was not taken in time") from None
                 raise
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _begin(self) -> aiohttp.ClientSession:
         if self._session is None:
             connector = _Connector(
                 limit=0,  # as many as there are streams
                 keepalive_timeout=_KEEPALIVE_SECONDS,
-                ssl=self._context,
+                ssl=self._tls,
                 resolver=aiohttp.ThreadedResolver(),
             )
             self._session = aiohttp.ClientSession(
@@ -159,15 +157,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             await session.close()
 
 
-def _in_pieces(request: httpx.Request) -> AsyncIterator[bytes] | None:
+def _in_pieces(content: object) -> AsyncIterator[bytes] | None:
     """Return the body piece by piece, or None if it is small enough to be sent at once."""
-    try:
-        content = request.content
-    except httpx.RequestNotRead:
-        if not isinstance(request.stream, httpx.AsyncByteStream):
-            raise
-        return aiter(request.stream)
-    return _pieces(content) if len(content) > _PIECE else None
+    if isinstance(content, httpx.AsyncByteStream):
+        return aiter(content)
+    if isinstance(content, bytes) and len(content) > _PIECE:
+        return _pieces(content)
+    return None
 
 
 async def _pieces(content: bytes) -> AsyncIterator[bytes]:
@@ -187,7 +183,7 @@ async def _timed(
     writing.reschedule(None)
 
 
-class AiohttpBody(httpx.AsyncByteStream):
+class AiohttpBody:
     """The body of a response, block by block as the network brings it.
 
     aiohttp's own timeout runs while nobody reads as well, and what has arrived is lost with it. So

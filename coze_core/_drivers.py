@@ -29,16 +29,18 @@ from coze_core._config import ClientConfig
 from coze_core._engine import behind_proxy, chosen_engine
 from coze_core._errors import CozeError
 from coze_core._flow import Exclusive, Flow, Send, Sleep, Work
-from coze_core._http import (
-    client_options,
-    connection_error,
-    lower_headers,
-    multipart,
-    transport_options,
-)
+from coze_core._http import NETWORK_ERRORS, client_options, connection_error, multipart
 from coze_core._key_locks import lock_of
 from coze_core._loops import STREAMS_A_POOL, LoopPools, Pool, on_asyncio, running_loop
-from coze_core._senders import AsyncStraight, AsyncThrough, Sender, Straight, Through
+from coze_core._senders import (
+    AsyncOpened,
+    AsyncStraight,
+    AsyncThrough,
+    Opened,
+    Sender,
+    Straight,
+    Through,
+)
 from coze_core._unlisted import unlisted
 
 T = TypeVar("T")
@@ -183,27 +185,26 @@ class SyncDriver:
             with contextlib.ExitStack() as stack:
                 form = multipart(call, _opened(call.upload, stack))
                 return self._take(call, sender.open(call, form))
-        except httpx.HTTPError as error:
+        except NETWORK_ERRORS as error:
             raise connection_error(error, self.config) from error
 
-    def _take(self, call: Call, response: httpx.Response) -> Reply:
+    def _take(self, call: Call, opened: Opened) -> Reply:
         if call.stream:
-            return self._open(call, Body(response, self.config), response)
-        with contextlib.closing(response):
-            content = response.read()
-        return Reply(response.status_code, lower_headers(response.headers), content)
+            return self._open(call, Body(opened, self.config), opened)
+        with contextlib.closing(opened):
+            content = b"".join(opened.blocks)
+        return Reply(opened.status_code, opened.headers, content)
 
-    def _open(self, call: Call, body: Body, response: httpx.Response) -> Reply:
-        headers = lower_headers(response.headers)
+    def _open(self, call: Call, body: Body, opened: Opened) -> Reply:
         try:
             if body.is_stream(binary=call.binary):
-                return Reply(response.status_code, headers, stream=body)
+                return Reply(opened.status_code, opened.headers, stream=body)
             content = body.read()
         except BaseException:
             body.close()
             raise
         body.close()
-        return Reply(response.status_code, headers, content)
+        return Reply(opened.status_code, opened.headers, content)
 
     def _begin(self) -> _Own:
         """Return our HTTP client, made if there is none, for one more call."""
@@ -219,7 +220,7 @@ class SyncDriver:
     def _make_sender(self) -> Sender:
         config = self.config
         if self.transport is None and not behind_proxy(config):
-            return Straight(httpx.HTTPTransport(**transport_options(config)), config)
+            return Straight(config)
         return Through(httpx.Client(**client_options(config), transport=self.transport), config)
 
     def _done(self, own: _Own) -> None:
@@ -318,29 +319,27 @@ class AsyncDriver:
         form = {} if call.upload is None else multipart(call, await _read(call.upload))
         pool.streams += 1
         try:
-            response = await pool.sender.open(call, form)
+            opened = await pool.sender.open(call, form)
             if call.stream:
                 pool.streams += 1  # the open body holds this one until it is closed
-                body = AsyncBody(response, self.config, pool)
-                return await self._open(call, body, response)
-            return await _whole(response)
-        except httpx.HTTPError as error:
+                return await self._open(call, AsyncBody(opened, self.config, pool), opened)
+            return await _whole(opened)
+        except NETWORK_ERRORS as error:
             raise connection_error(error, self.config) from error
         finally:
             pool.streams -= 1
 
-    async def _open(self, call: Call, body: AsyncBody, response: httpx.Response) -> Reply:
-        headers = lower_headers(response.headers)
+    async def _open(self, call: Call, body: AsyncBody, opened: AsyncOpened) -> Reply:
         try:
             # Here the HTTP library's generators begin.
             if await unlisted(body.is_stream(binary=call.binary)):
-                return Reply(response.status_code, headers, stream=body)
+                return Reply(opened.status_code, opened.headers, stream=body)
             content = await body.read()
         except BaseException:
             await body.aclose()
             raise
         await body.aclose()
-        return Reply(response.status_code, headers, content)
+        return Reply(opened.status_code, opened.headers, content)
 
     async def in_background(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do something short without holding up whoever asks, as far as the event loop allows."""
@@ -371,12 +370,11 @@ class AsyncDriver:
         if self.transport is not None or behind_proxy(config):
             client = httpx.AsyncClient(**client_options(config), transport=self.transport)
             return Pool(AsyncThrough(client, config), most)
-        options = transport_options(config)
         if self._engine == "aiohttp" and on_asyncio():
-            from coze_core._aiohttp import AiohttpTransport  # an extra, and slow to import
+            from coze_core._aiohttp import OverAiohttp  # an extra, and slow to import
 
-            return Pool(AsyncStraight(AiohttpTransport(options["verify"]), config), math.inf)
-        return Pool(AsyncStraight(httpx.AsyncHTTPTransport(**options), config), most)
+            return Pool(OverAiohttp(config), math.inf)
+        return Pool(AsyncStraight(config), most)
 
     def _forget_closed_loops(self) -> None:
         # The connections of a client refer to their loop, so the weak keys alone would not do.
@@ -395,12 +393,13 @@ class AsyncDriver:
                 self._loops.pop(loop, None)
 
 
-async def _whole(response: httpx.Response) -> Reply:
+async def _whole(opened: AsyncOpened) -> Reply:
     try:
-        content = await response.aread()
+        content = b"".join([block async for block in opened.blocks])
     finally:
-        await response.aclose()
-    return Reply(response.status_code, lower_headers(response.headers), content)
+        with anyio.CancelScope(shield=True):
+            await opened.aclose()
+    return Reply(opened.status_code, opened.headers, content)
 
 
 async def _read(upload: Upload) -> bytes:

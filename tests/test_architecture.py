@@ -43,8 +43,9 @@ ORDER = [
     "_engine",
     "_identity",
     "_http",
-    "_aiohttp",
+    "_requests",
     "_senders",
+    "_aiohttp",
     "_unlisted",
     "_loops",
     "_watchdog",
@@ -101,7 +102,7 @@ ORDER = [
     "dialog._converse",
     "dialog",
 ]
-HTTPX = {"_aiohttp", "_http", "_senders", "_bodies", "_drivers", "_client"}
+HTTPX = {"_aiohttp", "_http", "_requests", "_senders", "_bodies", "_drivers", "_client"}
 ASYNC = {
     *(
         "_aiohttp",
