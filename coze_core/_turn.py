@@ -7,7 +7,7 @@ messages of a chat that was polled, and the same facts come out.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -16,7 +16,15 @@ from pydantic_core import from_json
 from coze_core import _events as events
 from coze_core._codes import chat_failed_error
 from coze_core._errors import ChatFailedError
-from coze_core._models import FAILED_STATUSES, Chat, Message, ToolCall, Usage
+from coze_core._models import (
+    FAILED_STATUSES,
+    Chat,
+    Message,
+    ToolCall,
+    Usage,
+    whole_number,
+    wire_id,
+)
 from coze_core._reader import AnyChatEvent, message_class
 from coze_core._sound import playable
 
@@ -218,10 +226,25 @@ class Turn:
         elif isinstance(event, events.ChatFailed | events.ErrorEvent):
             self._failure(event)
         elif isinstance(event, events.ChatStatusEvent):
-            self._chat(event.chat, _STATUS_OF[type(event)])
+            self._chat_told(event, _STATUS_OF[type(event)])
             if self.finished:
                 return Increment(self._release(), "", event)
         return Increment("", "", event)
+
+    def apply_run(self, run: list[events.MessageDelta]) -> list[Increment]:
+        """Take pieces that share their frame, as one network read often brings them.
+
+        Args:
+            run: The pieces, at least one.
+        """
+        apply, frame = self.apply, run[0].frame
+        taken = [apply(run[0])]
+        answer = self._current
+        if answer is None or answer.frame is not frame or not answer.parts or answer.complete:
+            return [*taken, *map(apply, run[1:])]
+        answer.parts.extend([event.content for event in run[1:]])
+        taken += [_increment(Increment, (event.content, "", event)) for event in run[1:]]
+        return taken
 
     def _delta(self, event: events.MessageDelta) -> Increment:
         frame = event.frame
@@ -395,22 +418,42 @@ class Turn:
     def _activity(self, kind: str, name: str, content: str, event: events.MessageCompleted) -> None:
         self.tool_activity.append(ToolActivity(kind, name, content, event.message_id))
 
+    def _chat_told(self, event: events.ChatStatusEvent, status: str) -> None:
+        """Take a chat from its fields: its whole model is only made for who asks for it."""
+        if status == "requires_action":
+            self._chat(event.chat, status)
+            return
+        fields = event.fields
+        self.chat_id = wire_id(fields.get("id")) or self.chat_id or None
+        self._learn_where(wire_id(fields.get("conversation_id")), wire_id(fields.get("bot_id")))
+        self.created_at = whole_number(fields.get("created_at")) or self.created_at
+        usage = fields.get("usage")
+        known = Usage.model_validate(usage) if isinstance(usage, Mapping) else None
+        self._stands_at(status, known)
+        self.tool_calls = []
+
     def _chat(self, chat: Chat, status: str) -> None:
         self._learn_ids(chat, chat_id=chat.id)
         self.created_at = chat.created_at or self.created_at
+        self._stands_at(status, chat.usage)
+        self.tool_calls = chat.tool_calls if status == "requires_action" else []
+
+    def _stands_at(self, status: str, usage: Usage | None) -> None:
         # After the end nothing turns the status back.
         if not self.finished or status in {"completed", "failed", "canceled", "requires_action"}:
             self.status = status
-        if chat.usage is not None and chat.usage.known:
-            self.usage = chat.usage
-        self.tool_calls = chat.tool_calls if status == "requires_action" else []
+        if usage is not None and usage.known:
+            self.usage = usage
 
     def _learn_ids(self, source: Chat | Message, *, chat_id: str | None = None) -> None:
         # The chat's own events are right; documents show messages with other ids (section 3.3).
         known = chat_id or (source.chat_id if isinstance(source, Message) else None)
         self.chat_id = (chat_id or self.chat_id or known) or None
-        self.conversation_id = self.conversation_id or source.conversation_id or None
-        self.bot_id = self.bot_id or source.bot_id or None
+        self._learn_where(source.conversation_id, source.bot_id)
+
+    def _learn_where(self, conversation_id: str, bot_id: str) -> None:
+        self.conversation_id = self.conversation_id or conversation_id or None
+        self.bot_id = self.bot_id or bot_id or None
 
     def _failure(self, event: events.ChatFailed | events.ErrorEvent) -> None:
         if isinstance(event, events.ChatFailed) and event.fields.get("id"):
