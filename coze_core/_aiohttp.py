@@ -13,10 +13,12 @@ import functools
 import logging
 import weakref
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, Final
 
 import aiohttp
 import httpx
+from aiohttp.connector import Connection
 from yarl import URL
 
 from coze_core._call import Call
@@ -69,7 +71,21 @@ def _translated(error: Exception) -> httpx.TransportError:
     return made(str(error) or type(error).__name__)
 
 
+# The transports of the request that is being sent here, if somebody wants to know.
+_TRANSPORTS: Final[ContextVar[list[asyncio.BaseTransport] | None]] = ContextVar(
+    "coze_transports", default=None
+)
+
+
 class _Connector(aiohttp.TCPConnector):
+    async def connect(self, *args: Any, **options: Any) -> Connection:
+        """Return a connection."""
+        connection = await super().connect(*args, **options)
+        told = _TRANSPORTS.get()
+        if told is not None and connection.transport is not None:
+            told.append(connection.transport)
+        return connection
+
     def __del__(self) -> None:  # type: ignore[override]
         """Say nothing of connections that are still open."""
 
@@ -119,16 +135,26 @@ class OverAiohttp:
     async def _send_large(
         self, request: Request, pieces: AsyncIterator[bytes]
     ) -> aiohttp.ClientResponse:
-        """Send a body of many pieces, of which the server takes each in time: aiohttp waits."""
-        with _in_their_words():
-            try:
+        """Send a body of many pieces, of which the server takes each in time.
+
+        aiohttp would wait for ever, and a connection that it closes stays until all is sent.
+        """
+        transports: list[asyncio.BaseTransport] = []
+        _TRANSPORTS.set(transports)
+        try:
+            with _in_their_words():
                 async with asyncio.timeout(None) as writing:
                     timed = _timed(pieces, writing, request.timeouts.get("write"))
                     return await self._send(request, timed)
-            except TimeoutError:
-                if writing.expired():
-                    raise httpx.WriteTimeout("the request was not taken in time") from None
-                raise
+        except BaseException as error:
+            for transport in transports:
+                if isinstance(transport, asyncio.WriteTransport):
+                    transport.abort()
+            if isinstance(error, httpx.ReadTimeout) and writing.expired():
+                raise httpx.WriteTimeout("the request was not taken in time") from None
+            raise
+        finally:
+            _TRANSPORTS.set(None)
 
     def _begin(self) -> aiohttp.ClientSession:
         if self._session is None:

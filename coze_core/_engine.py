@@ -27,7 +27,7 @@ def wanted_engine() -> Engine | None:
         return None
     if engine not in {"httpx", "aiohttp"}:
         raise ValueError(f"COZE_HTTP_ENGINE must be 'httpx' or 'aiohttp', not {engine!r}")
-    if engine == "aiohttp" and not _installed():
+    if engine == "aiohttp" and not installed():
         raise ValueError(
             "COZE_HTTP_ENGINE asks for aiohttp, which is not installed: "
             "pip install 'coze-bridge[aiohttp]' / 未安装 aiohttp，请先安装该扩展"
@@ -40,7 +40,7 @@ def chosen_engine(config: ClientConfig) -> Engine:
     wanted = wanted_engine()
     if wanted == "httpx" or behind_proxy(config):
         return "httpx"
-    return "aiohttp" if wanted == "aiohttp" or _installed() else "httpx"
+    return "aiohttp" if wanted == "aiohttp" or installed() else "httpx"
 
 
 def behind_proxy(config: ClientConfig) -> bool:
@@ -54,5 +54,6 @@ def behind_proxy(config: ClientConfig) -> bool:
     return not proxy_bypass(parts.hostname or "")
 
 
-def _installed() -> bool:
+def installed() -> bool:
+    """Whether aiohttp can be imported."""
     return importlib.util.find_spec("aiohttp") is not None
