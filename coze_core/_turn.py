@@ -45,6 +45,7 @@ class Increment(NamedTuple):
     event: AnyChatEvent
 
 
+_MOST_PIECES: Final = 1024  # that lie side by side
 # What `Increment(...)` does, without the call of a Python function for each token.
 _increment: Final = tuple.__new__
 
@@ -66,6 +67,26 @@ class ToolActivity:
     message_id: str
 
 
+class _Pieces(list[str]):
+    """The pieces of a text.
+
+    Each costs many times its text, so those that have come are joined now and then; each of them
+    once, or the work would grow with the square of the text.
+    """
+
+    __slots__ = ("full",)
+
+    def __init__(self, pieces: Iterable[str] = ()) -> None:
+        super().__init__(pieces)
+        self.full = _MOST_PIECES
+
+    def join(self) -> None:
+        """Join the pieces that are not joined yet."""
+        begun = self.full - _MOST_PIECES
+        self[begun:] = ["".join(self[begun:])]
+        self.full = len(self) + _MOST_PIECES
+
+
 class _Answer:
     """The text of one answer message, in pieces until it is complete."""
 
@@ -74,8 +95,8 @@ class _Answer:
     def __init__(self, message_id: str) -> None:
         self.message_id = message_id
         self.frame: events.DeltaFrame | None = None  # of its last delta, if that was answer text
-        self.parts: list[str] = []
-        self.reasoning: list[str] = []
+        self.parts = _Pieces()
+        self.reasoning = _Pieces()
         self.complete = False
         self.held = False  # its pieces are JSON: nothing is shown before it can be read
         self.text = ""
@@ -214,7 +235,10 @@ class Turn:
                 and not event.reasoning_content
                 and not answer.complete
             ):
-                answer.parts.append(event.content)
+                parts = answer.parts
+                parts.append(event.content)
+                if len(parts) >= parts.full:
+                    parts.join()
                 return _increment(Increment, (event.content, "", event))
             return self._delta(event)
         if isinstance(event, events.MessageCompleted):
@@ -242,7 +266,10 @@ class Turn:
         answer = self._current
         if answer is None or answer.frame is not frame or not answer.parts or answer.complete:
             return [*taken, *map(apply, run[1:])]
-        answer.parts.extend([event.content for event in run[1:]])
+        parts = answer.parts
+        parts.extend([event.content for event in run[1:]])
+        if len(parts) >= parts.full:
+            parts.join()
         taken += [_increment(Increment, (event.content, "", event)) for event in run[1:]]
         return taken
 
@@ -261,6 +288,8 @@ class Turn:
         if reasoning:
             first = not answer.reasoning
             answer.reasoning.append(reasoning)
+            if len(answer.reasoning) >= answer.reasoning.full:
+                answer.reasoning.join()
             if first:
                 reasoning = self._think(reasoning)
         if text:
@@ -336,13 +365,13 @@ class Turn:
         # `completed` is the truth; an empty one takes nothing back.
         answer.text = message.content or shown
         answer.complete = True
-        answer.parts = [answer.text]
+        answer.parts = _Pieces([answer.text])
         reasoning = ""
         if message.reasoning_content and message.reasoning_content.startswith(shown_reasoning):
             reasoning = message.reasoning_content[len(shown_reasoning) :]
             if reasoning and not shown_reasoning:
                 reasoning = self._think(reasoning)
-            answer.reasoning = [message.reasoning_content]
+            answer.reasoning = _Pieces([message.reasoning_content])
         missing = answer.text[len(shown) :] if answer.text.startswith(shown) else ""
         return (self._show(missing) if first and missing else missing), reasoning
 
@@ -358,7 +387,7 @@ class Turn:
         content = message.content
         if answer.held:
             content = content or "".join(answer.parts)
-            answer.parts, answer.held = [], False
+            answer.parts, answer.held = _Pieces(), False
         return message.model_copy(update={"content": self._text_of_items(content)})
 
     def _text_of_items(self, content: str) -> str:
@@ -375,7 +404,7 @@ class Turn:
         for answer in self._answers:
             if answer.held:
                 text = self._text_of_items("".join(answer.parts))
-                answer.parts, answer.held = [text], False
+                answer.parts, answer.held = _Pieces([text]), False
                 shown += self._show(text) if text else ""
         return shown
 
