@@ -69,10 +69,10 @@ def many_rows() -> tuple[Row, ...]:
 def adapter_rows() -> tuple[Row, ...]:
     """What the adapters cost beside their floors, a prototype and the OpenAI integrations."""
     return (
-        Row("ChatCoze.stream, burst-20", (*FLOORS, OPENAI), 2000, 4, "burst20", 1.4),
-        Row("ChatCoze.astream, burst-20", (*AFLOORS, AOPENAI), 2000, 4, "burst20", 1.4),
-        Row("ChatCoze.stream, burst-1", (*PROTOTYPE, OPENAI), 2000, 4, "burst1", 1.25),
-        Row("ChatCoze.astream, burst-1", (*APROTOTYPE, AOPENAI), 2000, 4, "burst1", 1.25),
+        Row("ChatCoze.stream, burst-20", (*FLOORS, OPENAI), 2000, 20, "burst20", 1.4),
+        Row("ChatCoze.astream, burst-20", (*AFLOORS, AOPENAI), 2000, 20, "burst20", 1.4),
+        Row("ChatCoze.stream, burst-1", (*PROTOTYPE, OPENAI), 2000, 20, "burst1", 1.25),
+        Row("ChatCoze.astream, burst-1", (*APROTOTYPE, AOPENAI), 2000, 20, "burst1", 1.25),
         Row(
             "ChatCoze.stream, paced",
             ("langchain_httpx", "chatcoze_stream", OPENAI),
@@ -104,8 +104,8 @@ def adapter_rows() -> tuple[Row, ...]:
             quick=False,
         ),
         Row("import: ms of CPU", IMPORTS, 1, 1, None, 1.1, "import", 0),
-        Row("Coze.stream_chat, burst-20", LLAMA, 2000, 4, "burst20", 1.4),
-        Row("Coze.astream_chat, burst-20", ALLAMA, 2000, 4, "burst20", 1.4),
+        Row("Coze.stream_chat, burst-20", LLAMA, 2000, 20, "burst20", 1.4),
+        Row("Coze.astream_chat, burst-20", ALLAMA, 2000, 20, "burst20", 1.4),
         Row("import in LlamaIndex: ms of CPU", LLAMA_IMPORTS, 1, 1, None, 1.1, "import", 0),
     )
 
