@@ -96,6 +96,8 @@ ORDER = [
     "dialog._answer",
     "dialog._options",
     "dialog._converse",
+    "dialog._workflow_tool",
+    "dialog._workflow_stretch",
     "dialog",
 ]
 HTTPX = {"_http", "_loops", "_bodies", "_drivers", "_client"}
@@ -115,6 +117,7 @@ ASYNC = {
         "_paging",
     ),
     "dialog._converse",
+    "dialog._workflow_stretch",
     *("_loops", "_drivers", "_streams", "_downloads", "_client", "_model_clients"),
     *("_binding", "_paging"),
     *("dialog._converse", "dialog._knowledge"),

@@ -40,6 +40,16 @@ from coze_core.dialog._schema import mismatch
 from coze_core.dialog._stop import StopMatcher
 from coze_core.dialog._stored import stored_entries
 from coze_core.dialog._tools import ToolSpec
+from coze_core.dialog._workflow_stretch import WorkflowCall, stretch, stretch_async
+from coze_core.dialog._workflow_tool import (
+    RunRecord,
+    WorkflowQuestion,
+    arguments_model,
+    parameters_of,
+    question_of,
+    tool_inputs,
+    tool_name,
+)
 from coze_core.dialog._written import WrittenCall
 
 __all__ = [
@@ -64,12 +74,16 @@ __all__ = [
     "ResponseFormat",
     "Result",
     "Resume",
+    "RunRecord",
     "StopMatcher",
     "ToolCallParser",
     "ToolSpec",
     "Unlisted",
     "Wording",
+    "WorkflowCall",
+    "WorkflowQuestion",
     "WrittenCall",
+    "arguments_model",
     "ask_of",
     "call_options",
     "check_content",
@@ -81,14 +95,20 @@ __all__ = [
     "is_unreadable",
     "medium",
     "mismatch",
+    "parameters_of",
     "plan",
     "playable",
     "portable_id",
+    "question_of",
     "raw_arguments",
     "resume",
     "stored_entries",
+    "stretch",
+    "stretch_async",
     "suggestion",
     "tool_choice_of",
+    "tool_inputs",
+    "tool_name",
     "tool_specs",
     "unreadable",
 ]
