@@ -29,6 +29,9 @@ class ChatCoze(ChatCozeSettings):
 
     Key init args:
         bot_id: The bot (also ``model``; ``COZE_BOT_ID`` if not given).
+        workflow_id: A chatflow to talk to in place of a bot; with ``app_id`` or ``bot_id``, where
+            it belongs. Its other inputs are ``parameters``.
+        app_id: The app that the chatflow belongs to.
         api_key: The access token; ``COZE_API_TOKEN`` if not given.
         base_url: The API host; ``COZE_API_BASE``, else https://api.coze.com.
         region: ``"com"`` or ``"cn"``, instead of ``base_url``.
@@ -248,7 +251,7 @@ class ChatCoze(ChatCozeSettings):
         from langchain_coze import _engine as engine
 
         del strict
-        return self.bind(**engine.bound_tools(self.bot_id, tools, tool_choice), **kwargs)
+        return self.bind(**engine.bound_tools(self.model, tools, tool_choice), **kwargs)
 
     def with_structured_output(
         self,
@@ -304,7 +307,7 @@ class ChatCoze(ChatCozeSettings):
         from langchain_coze import _engine as engine
 
         try:
-            return engine.load_messages(self.client, conversation_id, self.bot_id, limit)
+            return engine.load_messages(self.client, conversation_id, self.model, limit)
         except engine.CozeError as error:
             raise engine.translate(error) from error
 
@@ -327,7 +330,7 @@ class ChatCoze(ChatCozeSettings):
 
         try:
             return await engine.aload_messages(
-                self.async_client, conversation_id, self.bot_id, limit
+                self.async_client, conversation_id, self.model, limit
             )
         except engine.CozeError as error:
             raise engine.translate(error) from error

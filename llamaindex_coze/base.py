@@ -45,6 +45,9 @@ class Coze(StructuredPrediction, CozeSettings):
 
     Args:
         bot_id: The bot (also `model`; `COZE_BOT_ID` if not given).
+        workflow_id: A chatflow to talk to in place of a bot; with app_id or bot_id, where it
+            belongs. Its other inputs are `parameters`.
+        app_id: The app that the chatflow belongs to.
         api_key: The access token (also `token`; `COZE_API_TOKEN` if not given).
         base_url: The API host; `COZE_API_BASE`, else https://api.coze.com.
         region: `com` or `cn`, instead of `base_url`.
@@ -393,7 +396,7 @@ class Coze(StructuredPrediction, CozeSettings):
             if limit is not None and len(found) >= limit:
                 break
             found.append(message)
-        return chat_messages(found[::-1], bot_id=self.bot_id)
+        return chat_messages(found[::-1], bot_id=self.model)
 
     async def aload_messages(
         self, conversation_id: str, *, limit: int | None = None
@@ -420,7 +423,7 @@ class Coze(StructuredPrediction, CozeSettings):
             if limit is not None and len(found) >= limit:
                 break
             found.append(message)
-        return chat_messages(found[::-1], bot_id=self.bot_id)
+        return chat_messages(found[::-1], bot_id=self.model)
 
 
 def _mapping(arguments: dict[str, Any] | str) -> dict[str, Any]:

@@ -84,6 +84,7 @@ ORDER = [
     "dialog._parser",
     "dialog._format",
     "dialog._pieces",
+    "dialog._chatflow",
     "dialog._plan",
     "dialog._resume",
     "dialog._stored",

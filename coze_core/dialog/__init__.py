@@ -25,6 +25,7 @@ from coze_core.dialog._knowledge import (
 from coze_core.dialog._marker import Marker, Pending, portable_id
 from coze_core.dialog._media import medium
 from coze_core.dialog._options import (
+    OF_MODEL,
     PER_CALL,
     ask_of,
     call_options,
@@ -54,6 +55,7 @@ from coze_core.dialog._written import WrittenCall
 
 __all__ = [
     "MAX_MESSAGES",
+    "OF_MODEL",
     "PER_CALL",
     "Ask",
     "AsyncDialogue",
