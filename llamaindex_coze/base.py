@@ -431,7 +431,7 @@ def _mapping(arguments: dict[str, Any] | str) -> dict[str, Any]:
         return arguments
     try:
         value = json.loads(arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if isinstance(value, dict):
         return value
