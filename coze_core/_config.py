@@ -83,6 +83,9 @@ class Tracing:
             )
         return dict(vars(self))
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tracing:
+        return self  # it never changes, and a provider is nobody's to copy
+
 
 @dataclass(frozen=True, slots=True)
 class ClientConfig:

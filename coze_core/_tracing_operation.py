@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, TypeVar
 
 from opentelemetry import trace
@@ -93,8 +93,10 @@ class Operation:
 
     def current(self) -> AbstractContextManager[object]:
         """Make the span the current one, without ending it or taking errors for its own."""
+        if self.span is INVALID_SPAN:
+            return nullcontext()
         return trace.use_span(
-            self.span if self.span is not INVALID_SPAN else trace.get_current_span(),
+            self.span,
             end_on_exit=False,
             record_exception=False,
             set_status_on_exception=False,

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import copy
 import json
 import pickle
 import subprocess
@@ -14,8 +15,20 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
-from wire import CREATED, DONE, END, STREAM_HEAD, RawServer, chat_event, chunk, event, reply
+from wire import (
+    CREATED,
+    DONE,
+    END,
+    STREAM_HEAD,
+    RawServer,
+    chat_event,
+    chunk,
+    event,
+    message,
+    reply,
+)
 
 from coze_core import (
     APITimeoutError,
@@ -26,6 +39,7 @@ from coze_core import (
     EnterMessage,
     FunctionAuth,
     IncompleteStreamError,
+    Interrupt,
     Timeouts,
     ToolOutput,
     Tracing,
@@ -710,6 +724,26 @@ def test_a_token_that_the_server_repeats_is_in_no_span(spans, token):
     assert token not in spans.text()
 
 
+def test_the_content_of_workflows_and_tool_outputs_is_there_where_it_is_wanted(emulator, spans):
+    tracing = Tracing(spans.provider, capture_content=True)
+    emulator.faults.add(workflow_events(*RUN), path="/v1/workflow/stream_run")
+    emulator.faults.add(workflow_events(*RUN[1:]), path="/v1/workflow/stream_resume")
+    with CozeClient(emulator.token, base_url=emulator.base_url, tracing=tracing) as client:
+        client.workflows.run(workflow_id="7389", parameters={"q": SECRET})
+        interrupt = Interrupt(event_id="1", type=2)
+        client.workflows.resume(workflow_id="7389", interrupt=interrupt, data=SECRET)
+        outputs = [ToolOutput(tool_call_id="1", output=SECRET)]
+        with pytest.raises(CozeError):
+            client.chat.submit_tool_outputs(conversation_id="1", chat_id="2", tool_outputs=outputs)
+    ran, resumed = spans.of("invoke_workflow 7389")
+    assert json.loads(ran.attributes["coze.workflow.parameters"]) == {"q": SECRET}
+    assert "all" in ran.attributes["gen_ai.output.messages"]
+    assert SECRET in resumed.attributes["coze.workflow.parameters"]
+    submitted = spans.one("chat")
+    assert SECRET in submitted.attributes["gen_ai.input.messages"]
+    assert submitted.attributes["coze.chat.id"] == "2"
+
+
 # -- settings
 
 
@@ -729,6 +763,32 @@ def test_options_keep_the_tracing_and_a_provider_of_ones_own_is_not_pickled(
 def test_a_setting_that_says_nothing_is_refused(tracing):
     with pytest.raises(TypeError, match="tracing must be"):
         CozeClient("pat_x", tracing=tracing)
+
+
+def test_a_tool_that_never_answers_ends_with_its_chat(traced, emulator, ask, spans):
+    call = {"name": "search", "arguments": {}, "plugin_type": 1}
+    told = CREATED + message("completed", json.dumps(call), type="function_call")
+    emulator.faults.add(Fault(replay=told + chat_event("failed")), path="/v3/chat")
+    with pytest.raises(ChatFailedError):
+        traced.chat.stream(**ask("Hello")).until_done()
+    tool, chat = spans.one("execute_tool search"), spans.one("chat")
+    assert tool.parent.span_id == chat.context.span_id
+    assert chat.status.status_code is StatusCode.ERROR
+
+
+def test_what_is_not_sampled_costs_no_chat_its_life(emulator, ask, spans):
+    provider = TracerProvider(sampler=ALWAYS_OFF)
+    provider.add_span_processor(SimpleSpanProcessor(spans.exporter))
+    tracing = Tracing(provider, capture_content=True)
+    with CozeClient(emulator.token, base_url=emulator.base_url, tracing=tracing) as client:
+        assert client.chat.stream(**ask("Hello", "echo")).until_done().answer == "Hello"
+    assert spans.all() == ()
+
+
+def test_copies_share_the_provider():
+    tracing = Tracing(TracerProvider())
+    assert copy.deepcopy(tracing).tracer_provider is tracing.tracer_provider
+    assert "Provider" not in repr(tracing)
 
 
 def test_a_provider_that_is_none_is_refused():
