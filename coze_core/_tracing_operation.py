@@ -125,7 +125,7 @@ class Operation:
         """Note something that took its time."""
         if self.span.is_recording():
             self._tracer.start_span(
-                name,
+                self._hidden(name),
                 context=trace.set_span_in_context(self.span),
                 attributes=self._safe(about),
                 start_time=begun,
@@ -141,7 +141,8 @@ class Operation:
         """End the span: the work has failed, or somebody has given it up.
 
         Args:
-            error: Why; a `GeneratorExit` was caused by what the flow's driver was left with.
+            error: Why. A driver closes a flow while it is being left with an exception of another
+                kind than a flow is told of; that one is the context of the `GeneratorExit`.
             value: What came of it all the same.
         """
         cause = error.__context__ if isinstance(error, GeneratorExit) else error
@@ -180,7 +181,7 @@ class Operation:
         if self.call is None:
             return
         if isinstance(value, Turn) and value.bot_id:
-            self.span.update_name(facts.span_name(self.call, value.bot_id))
+            self.span.update_name(self._hidden(facts.span_name(self.call, value.bot_id)))
         if self.content:
             self._set({**facts.said(self.call), **facts.answered(value)})
 
