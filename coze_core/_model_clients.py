@@ -25,6 +25,7 @@ class ModelClients:
         default_headers: Any
         proxy: Any
         protocol: Any
+        tracing: Any
         http_client: Any
         http_async_client: Any
         transport: Any
@@ -57,7 +58,7 @@ class ModelClients:
         account = (token, id(self.auth), base_url, self.region, *sorted(headers.items()))
         others = (
             *(self.timeout, self.max_retries, self.proxy, self.protocol),
-            *(id(http_client), id(transport)),
+            *(id(self.tracing), id(http_client), id(transport)),
         )
         known = self._clients.get(kind)
         if known is not None and known[0] == (account, *others):
@@ -72,6 +73,7 @@ class ModelClients:
             headers=headers,
             proxy=self.proxy,
             protocol=self.protocol,
+            tracing=self.tracing,
             http_client=http_client,
             transport=transport,
         )

@@ -67,6 +67,8 @@ ORDER = [
     "_chat_streams",
     "_workflow_pump",
     "_workflow_streams",
+    *("_tracing_facts", "_tracing_operation", "_tracing_tools", "_tracing_streams", "_tracing"),
+    "_observing",
     "_downloads",
     "_binding",
     "_resources",

@@ -15,6 +15,7 @@ PAGES = [
     "docs/client.md",
     "docs/auth.md",
     "docs/data.md",
+    "docs/tracing.md",
     "docs/langchain.md",
     "docs/tools.md",
     "docs/migration.md",
