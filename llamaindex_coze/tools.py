@@ -359,6 +359,7 @@ class CozeToolSpec(ModelClients, BaseToolSpec):
         timeout: float | Timeouts | None = None,
         max_retries: int = 2,
         auth: Any = None,
+        tracing: Any = None,
         default_headers: dict[str, str] | None = None,
         proxy: str | None = None,
         http_client: Any = None,
@@ -374,7 +375,7 @@ class CozeToolSpec(ModelClients, BaseToolSpec):
         self._user_id = user_id
         self.api_key = SecretStr(api_key) if isinstance(api_key, str) else api_key
         self.base_url, self.region, self.auth = base_url, region, auth
-        self.protocol = "v3"
+        self.protocol, self.tracing = "v3", tracing
         self.timeout, self.max_retries = timeout, max_retries
         self.default_headers, self.proxy = default_headers, proxy
         self.http_client, self.http_async_client = http_client, http_async_client
