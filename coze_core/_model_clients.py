@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import SecretStr
 
 if TYPE_CHECKING:
     from coze_core._client import AsyncCozeClient, CozeClient
+
+
+_DEFAULTS: Final[dict[str, Any]] = {
+    "auth": None,
+    "base_url": None,
+    "region": None,
+    "protocol": "v3",
+    "tracing": None,
+    "timeout": None,
+    "max_retries": 2,
+    "default_headers": None,
+    "proxy": None,
+    "http_client": None,
+    "http_async_client": None,
+    "transport": None,
+    "async_transport": None,
+}
 
 
 class ModelClients:
@@ -31,6 +50,24 @@ class ModelClients:
         transport: Any
         async_transport: Any
         _clients: dict[str, tuple[tuple[object, ...], Any]]
+
+    def connect(self, *, api_key: Any = None, **settings: Any) -> None:
+        """Take the settings of something that is no pydantic model.
+
+        Args:
+            api_key: The access token, as text or as a `SecretStr`.
+            **settings: Those of `_DEFAULTS`.
+
+        Raises:
+            TypeError: A setting that does not exist.
+        """
+        unknown = settings.keys() - _DEFAULTS.keys()
+        if unknown:
+            raise TypeError(f"there is no setting {', '.join(sorted(unknown))}")
+        self.api_key = SecretStr(api_key) if isinstance(api_key, str) else api_key
+        for name, value in (_DEFAULTS | settings).items():
+            setattr(self, name, value)
+        self._clients = {}
 
     @property
     def client(self) -> CozeClient:

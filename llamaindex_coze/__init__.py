@@ -8,6 +8,7 @@ from llamaindex_coze.base import Coze
 from llamaindex_coze.readers import CozeDatasetReader
 
 if TYPE_CHECKING:
+    from llamaindex_coze.retrievers import CozeWorkflowRetriever
     from llamaindex_coze.tools import CozeProgressEvent, CozeQuestionEvent, CozeToolSpec
 
 __all__ = [
@@ -16,12 +17,19 @@ __all__ = [
     "CozeProgressEvent",
     "CozeQuestionEvent",
     "CozeToolSpec",
+    "CozeWorkflowRetriever",
     "__version__",
 ]
-_TOOLS: Final = frozenset({"CozeProgressEvent", "CozeQuestionEvent", "CozeToolSpec"})
+# Those who only chat do not pay for these.
+_PLACES: Final = {
+    "CozeProgressEvent": "tools",
+    "CozeQuestionEvent": "tools",
+    "CozeToolSpec": "tools",
+    "CozeWorkflowRetriever": "retrievers",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _TOOLS:  # those who only chat do not pay for agents
-        return getattr(importlib.import_module("llamaindex_coze.tools"), name)
+    if name in _PLACES:
+        return getattr(importlib.import_module(f"llamaindex_coze.{_PLACES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

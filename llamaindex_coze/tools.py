@@ -360,12 +360,7 @@ class CozeToolSpec(ModelClients, BaseToolSpec):
         max_retries: int = 2,
         auth: Any = None,
         tracing: Any = None,
-        default_headers: dict[str, str] | None = None,
-        proxy: str | None = None,
-        http_client: Any = None,
-        http_async_client: Any = None,
-        transport: Any = None,
-        async_transport: Any = None,
+        **connection: Any,
     ) -> None:
         if not workflow_ids and not bot_ids:
             raise ValueError("give workflow_ids or bot_ids: what shall become tools?")
@@ -373,14 +368,16 @@ class CozeToolSpec(ModelClients, BaseToolSpec):
         self._parameters, self._options = dict(parameters or {}), dict(options or {})
         self._max_seconds, self._on_question = max_seconds, on_question
         self._user_id = user_id
-        self.api_key = SecretStr(api_key) if isinstance(api_key, str) else api_key
-        self.base_url, self.region, self.auth = base_url, region, auth
-        self.protocol, self.tracing = "v3", tracing
-        self.timeout, self.max_retries = timeout, max_retries
-        self.default_headers, self.proxy = default_headers, proxy
-        self.http_client, self.http_async_client = http_client, http_async_client
-        self.transport, self.async_transport = transport, async_transport
-        self._clients = {}
+        self.connect(
+            api_key=api_key,
+            base_url=base_url,
+            region=region,
+            timeout=timeout,
+            max_retries=max_retries,
+            auth=auth,
+            tracing=tracing,
+            **connection,
+        )
 
     def to_tool_list(self, *args: Any, **kwargs: Any) -> list[FunctionTool]:
         """Look everything up and return the tools.

@@ -101,6 +101,7 @@ ORDER = [
     "dialog._converse",
     "dialog._workflow_tool",
     "dialog._workflow_stretch",
+    "dialog._passages",
     "dialog",
 ]
 HTTPX = {"_http", "_loops", "_bodies", "_drivers", "_client"}
