@@ -22,7 +22,7 @@ def search(emulator):
     async def searches(parameters, context):
         yield Output({"outputList": [{**each, "asked": parameters["query"]} for each in FOUND]})
 
-    workflow = Workflow("search", searches, inputs={"query": Parameter(required=True)})
+    workflow = Workflow("finder", searches, inputs={"query": Parameter(required=True)})
     return emulator.add_workflow(workflow).id
 
 
