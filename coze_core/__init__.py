@@ -14,6 +14,7 @@ from coze_core._version import __version__
 if TYPE_CHECKING:
     from coze_core._auth import Auth, TokenAuth
     from coze_core._bot_models import Bot, BotSummary, User, Workspace
+    from coze_core._capabilities import Capabilities
     from coze_core._client import AsyncCozeClient, CozeClient
     from coze_core._errors import (
         APIConnectionError,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         ProtocolError,
         QuotaExceededError,
         RateLimitError,
+        UnsupportedError,
     )
     from coze_core._events import (
         AnswerCompleted,
@@ -113,6 +115,7 @@ __all__ = [
     "BadRequestError",
     "Bot",
     "BotSummary",
+    "Capabilities",
     "Chat",
     "ChatCanceled",
     "ChatCompleted",
@@ -177,6 +180,7 @@ __all__ = [
     "ToolResponseCompleted",
     "Turn",
     "UnknownEvent",
+    "UnsupportedError",
     "Usage",
     "User",
     "UserAuth",
@@ -194,6 +198,7 @@ __all__ = [
 _PLACES: Final[dict[str, tuple[str, ...]]] = {
     "_auth": ("Auth", "TokenAuth"),
     "_bot_models": ("Bot", "BotSummary", "User", "Workspace"),
+    "_capabilities": ("Capabilities",),
     "_client": ("AsyncCozeClient", "CozeClient"),
     "_timeouts": ("Timeouts",),
     "_errors": (
@@ -217,6 +222,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "ProtocolError",
         "QuotaExceededError",
         "RateLimitError",
+        "UnsupportedError",
     ),
     "_events": (
         "AnswerCompleted",

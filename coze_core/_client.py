@@ -13,6 +13,7 @@ import httpx
 from coze_core import _resources as resources
 from coze_core._auth import Auth, TokenAuth
 from coze_core._call import Reply
+from coze_core._capabilities import Capabilities, ServerSetting, check_server, told_server
 from coze_core._config import (
     ClientConfig,
     check_headers,
@@ -22,6 +23,7 @@ from coze_core._config import (
 from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._endpoints import chat
 from coze_core._flow import Flow, send
+from coze_core._here import Surroundings, guarded
 from coze_core._http import check_addresses
 from coze_core._memo import Memo
 from coze_core._models import Chat
@@ -83,24 +85,28 @@ class _Flows:
 
     auth: Auth
     config: ClientConfig
+    around: Callable[[], Surroundings]
+
+    def _session(self, flow: Flow[T], retry: RetryPolicy) -> Flow[T]:
+        return guarded(session(flow, self.auth, retry), self.around())
 
     def open(self, request: StreamRequest) -> Flow[Reply]:
         call, retry = request.call, self.config.retry
         if request.deadline is None:
-            return session(send(call), self.auth, retry)
+            return self._session(send(call), retry)
         call = replace(call, timeout=request.deadline)
         retry = replace(retry, total=min(request.deadline, retry.total))
         ends = retry.clock() + request.deadline
-        return until(ends, session(send(call), self.auth, retry), retry.clock)
+        return until(ends, self._session(send(call), retry), retry.clock)
 
     def cancel(self, *, conversation_id: str, chat_id: str) -> Flow[Chat]:
         ids = {"conversation_id": conversation_id, "chat_id": chat_id}
-        return session(chat.cancel(**ids), self.auth, self.config.retry)
+        return self._session(chat.cancel(**ids), self.config.retry)
 
     def quick_cancel(self, *, conversation_id: str, chat_id: str) -> Flow[None]:
         ids = {"conversation_id": conversation_id, "chat_id": chat_id}
         once = replace(self.config.retry, max_retries=0)
-        return session(chat.quick_cancel(**ids), self.auth, once)
+        return self._session(chat.quick_cancel(**ids), once)
 
 
 class _Base(abc.ABC, Generic[D]):
@@ -120,7 +126,16 @@ class _Base(abc.ABC, Generic[D]):
         self._auth = auth
         self._config = config
         self._driver = driver
-        self._flows = _Flows(auth, config)
+        self._flows = _Flows(auth, config, self._around)
+
+    def _around(self) -> Surroundings:
+        config = self._config
+        return Surroundings(config.base_url, told_server(config.server, config.base_url), self.memo)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the server can do, as far as that is known now; `detect` finds out."""
+        return self._around().capabilities
 
     @property
     def base_url(self) -> str:
@@ -197,6 +212,7 @@ def _config(
     max_retries: int,
     headers: Mapping[str, str] | None,
     proxy: str | None,
+    server: ServerSetting,
 ) -> ClientConfig:
     config = ClientConfig(
         base_url=base_url,
@@ -204,6 +220,7 @@ def _config(
         retry=RetryPolicy(max_retries=max_retries),
         headers=check_headers(headers or {}),
         proxy=proxy,
+        server=check_server(server),
     )
     check_addresses(config)
     return config
@@ -234,6 +251,7 @@ class CozeClient(_Base[SyncDriver]):
         max_retries: Attempts after the first, where sending again is safe.
         headers: Sent with every request.
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
+        server: `cloud` or `studio` (Coze Studio); `auto` finds out when it matters.
         http_client: Your own `httpx.Client`; it is never closed here.
         transport: Your own `httpx.BaseTransport`.
 
@@ -257,13 +275,14 @@ class CozeClient(_Base[SyncDriver]):
         max_retries: int = 2,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
+        server: ServerSetting = "auto",
         http_client: httpx.Client | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         _check_given(http_client, httpx.Client, transport, httpx.BaseTransport)
         found = _auth(token, auth)
         host = _base_url(found, base_url, region)
-        config = _config(host, timeout, max_retries, headers, proxy)
+        config = _config(host, timeout, max_retries, headers, proxy, server)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -286,11 +305,20 @@ class CozeClient(_Base[SyncDriver]):
 
     def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
-        return self._driver.run(session(flow, self._auth, self._config.retry))
+        signed = session(flow, self._auth, self._config.retry)
+        return self._driver.run(guarded(signed, self._around()))
 
     def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
-        return self._driver.run(flow)
+        return self._driver.run(guarded(flow, self._around()))
+
+    def detect(self) -> Capabilities:
+        """Find out what the server can do, by one request at the most.
+
+        Example:
+            >>> client.detect().submit_tool_outputs  # doctest: +SKIP
+        """
+        return self._driver.run(self._around().detect())
 
     def open_stream(self, request: StreamRequest, /) -> ChatStream:
         """Return a stream that is opened when it is entered or iterated."""
@@ -326,6 +354,7 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         max_retries: Attempts after the first, where sending again is safe.
         headers: Sent with every request.
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
+        server: `cloud` or `studio` (Coze Studio); `auto` finds out when it matters.
         http_client: Your own `httpx.AsyncClient`; it is never closed here.
         transport: Your own `httpx.AsyncBaseTransport`.
 
@@ -349,13 +378,14 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         max_retries: int = 2,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
+        server: ServerSetting = "auto",
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         _check_given(http_client, httpx.AsyncClient, transport, httpx.AsyncBaseTransport)
         found = _auth(token, auth)
         host = _base_url(found, base_url, region)
-        config = _config(host, timeout, max_retries, headers, proxy)
+        config = _config(host, timeout, max_retries, headers, proxy, server)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -378,11 +408,20 @@ class AsyncCozeClient(_Base[AsyncDriver]):
 
     async def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
-        return await self._driver.run(session(flow, self._auth, self._config.retry))
+        signed = session(flow, self._auth, self._config.retry)
+        return await self._driver.run(guarded(signed, self._around()))
 
     async def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
-        return await self._driver.run(flow)
+        return await self._driver.run(guarded(flow, self._around()))
+
+    async def detect(self) -> Capabilities:
+        """Find out what the server can do, by one request at the most.
+
+        Example:
+            >>> (await client.detect()).submit_tool_outputs  # doctest: +SKIP
+        """
+        return await self._driver.run(self._around().detect())
 
     def open_stream(self, request: StreamRequest, /) -> AsyncChatStream:
         """Return a stream that is opened when it is entered or iterated."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
+from coze_core._capabilities import ServerSetting
 from coze_core._retry import RetryPolicy
 from coze_core._timeouts import Timeouts
 from coze_core._version import __version__
@@ -50,6 +51,7 @@ class ClientConfig:
         retry: When to send again.
         headers: Sent with every request.
         proxy: A proxy URL; None uses the usual proxy variables of the environment.
+        server: Whether it is the cloud or Coze Studio, or `auto` to find out.
     """
 
     base_url: str
@@ -57,6 +59,7 @@ class ClientConfig:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     proxy: str | None = field(default=None, repr=False)  # may hold a password
+    server: ServerSetting = "auto"
 
     def changed(
         self,

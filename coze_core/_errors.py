@@ -20,6 +20,7 @@
     │   └── InternalServerError
     ├── ChatFailedError                               the run itself failed, after it had begun
     ├── ProtocolError                                 the server sent something that is not Coze
+    ├── UnsupportedError                              this kind of server lacks it: not sent
     └── PollTimeoutError (also TimeoutError)          a polled chat did not end in time
 
 A failed run whose code is known is a `ChatFailedError` *and* the class of that code, so both
@@ -305,6 +306,10 @@ class ChatFailedError(CozeError):
 
 class ProtocolError(CozeError):
     """The server sent something that is not the Coze protocol."""
+
+
+class UnsupportedError(CozeError):
+    """This kind of server, the cloud or Coze Studio, does not have it; nothing was sent."""
 
 
 class PollTimeoutError(CozeError, TimeoutError):

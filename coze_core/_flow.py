@@ -1,8 +1,8 @@
 """What to do next, written once: a flow yields steps and a driver performs them.
 
 A `Flow` is a generator: it yields `Send`, `Sleep`, `Exclusive` or `Work`, is sent the outcome, and
-returns its result. It owns no clock, lock or socket, so both clients run the same one.
-See docs/decisions/0001-flows.md.
+returns its result. It owns no clock, lock or socket, so both clients run the same one; the step
+`Here` is answered by its client, and no driver sees it. See docs/decisions/0001-flows.md.
 """
 
 from __future__ import annotations
@@ -48,7 +48,12 @@ class Work:
     function: Callable[[], Any]
 
 
-Step: TypeAlias = Send | Sleep | Exclusive | Work
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Send me what my client knows: of its server, and of what it has under way (see `_here`)."""
+
+
+Step: TypeAlias = Send | Sleep | Exclusive | Work | Here
 Flow: TypeAlias = Generator[Step, Any, T]
 
 

@@ -24,6 +24,7 @@ class ModelClients:
         max_retries: Any
         default_headers: Any
         proxy: Any
+        server: Any
         http_client: Any
         http_async_client: Any
         transport: Any
@@ -53,7 +54,8 @@ class ModelClients:
         token = self.api_key.get_secret_value() if self.api_key else None
         base_url = None if self.region else self.base_url
         headers = self.default_headers or {}
-        account = (token, id(self.auth), base_url, self.region, *sorted(headers.items()))
+        host = (base_url, self.region, self.server)
+        account = (token, id(self.auth), *host, *sorted(headers.items()))
         others = (self.timeout, self.max_retries, self.proxy, id(http_client), id(transport))
         known = self._clients.get(kind)
         if known is not None and known[0] == (account, *others):
@@ -67,6 +69,7 @@ class ModelClients:
             max_retries=self.max_retries,
             headers=headers,
             proxy=self.proxy,
+            server=self.server,
             http_client=http_client,
             transport=transport,
         )

@@ -78,6 +78,7 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
     )
     base_url: str | None = Field(default_factory=from_env("COZE_API_BASE", default=None))
     region: Literal["com", "cn"] | None = None
+    server: Literal["auto", "cloud", "studio"] = "auto"
     user_id: str | None = Field(default_factory=from_env("COZE_USER_ID", default=None))
     conversation_id: str | None = None
     history: Literal["client", "server"] = "client"

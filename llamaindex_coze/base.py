@@ -45,6 +45,7 @@ class Coze(StructuredPrediction, CozeSettings):
         api_key: The access token (also `token`; `COZE_API_TOKEN` if not given).
         base_url: The API host; `COZE_API_BASE`, else https://api.coze.com.
         region: `com` or `cn`, instead of `base_url`.
+        server: `cloud` or `studio` (Coze Studio); `auto` finds out when it matters.
         user_id: Your id of the end user; `COZE_USER_ID`, else one made for this installation.
         history: `client` sends the messages given with every call; `server` continues the
             conversation that Coze keeps and sends only what is new.

@@ -23,6 +23,7 @@ from coze_core._turn import Turn
 
 _CREATE: Final = "/v3/chat"
 _SUBMIT: Final = "/v3/chat/submit_tool_outputs"
+SUBMIT: Final = Call("POST", _SUBMIT)  # to ask whether the server has it
 
 
 def stream(

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from coze_core._endpoints import chat, messages
 from coze_core._errors import CozeError
+from coze_core._here import need
 from coze_core._identity import anonymous_user_id, user_id_is_known
 from coze_core._memo import Memo
 from coze_core._models import EnterMessage, ToolOutput
@@ -226,6 +227,7 @@ class _Dialogue:
 
     def go_on(self, waiting: Resume) -> Talk[Result | None]:
         """Give a waiting chat its outputs; None if that is no longer possible."""
+        yield from do(need(chat.SUBMIT))  # before anything is uploaded for it
         answers = yield from uploaded([item.entry for item in waiting.outputs], self._memo)
         marker = waiting.marker
         outputs = [
