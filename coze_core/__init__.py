@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from coze_core._auth import Auth, TokenAuth
     from coze_core._bot_models import Bot, BotSummary, User, Workspace
     from coze_core._capabilities import Capabilities
+    from coze_core._chat_streams import AsyncChatStream, ChatStream
     from coze_core._client import AsyncCozeClient, CozeClient
     from coze_core._errors import (
         APIConnectionError,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         QuotaExceededError,
         RateLimitError,
         UnsupportedError,
+        WorkflowFailedError,
     )
     from coze_core._events import (
         AnswerCompleted,
@@ -81,9 +83,35 @@ if TYPE_CHECKING:
     from coze_core._reader import AnyChatEvent, ChatEventReader
     from coze_core._retry import RetryPolicy
     from coze_core._sse import ServerSentEvent, SSEDecoder, encode_event
-    from coze_core._streams import AsyncChatStream, ChatStream
     from coze_core._timeouts import Timeouts
     from coze_core._turn import Increment, ToolActivity, Turn
+    from coze_core._workflow_events import (
+        UnknownWorkflowEvent,
+        WorkflowDone,
+        WorkflowErrorEvent,
+        WorkflowEvent,
+        WorkflowInterrupted,
+        WorkflowMessage,
+        WorkflowPing,
+    )
+    from coze_core._workflow_models import (
+        Interrupt,
+        NodeExecution,
+        NodeOutput,
+        WorkflowExecution,
+        WorkflowInfo,
+        WorkflowParameter,
+        WorkflowSummary,
+        WorkflowVersion,
+    )
+    from coze_core._workflow_run import (
+        NodeText,
+        WorkflowRun,
+    )
+    from coze_core._workflow_streams import (
+        AsyncWorkflowStream,
+        WorkflowStream,
+    )
     from coze_core.oauth import (
         Authorization,
         DeviceCode,
@@ -108,6 +136,7 @@ __all__ = [
     "AsyncChatStream",
     "AsyncCozeClient",
     "AsyncPager",
+    "AsyncWorkflowStream",
     "AudioDelta",
     "Auth",
     "AuthenticationError",
@@ -145,6 +174,7 @@ __all__ = [
     "IncompleteStreamError",
     "Increment",
     "InternalServerError",
+    "Interrupt",
     "JWTAuth",
     "KeyringStore",
     "KnowledgeCompleted",
@@ -155,6 +185,9 @@ __all__ = [
     "MessageCompleted",
     "MessageDelta",
     "ModelClients",
+    "NodeExecution",
+    "NodeOutput",
+    "NodeText",
     "NotFoundError",
     "OAuthError",
     "OAuthToken",
@@ -180,11 +213,26 @@ __all__ = [
     "ToolResponseCompleted",
     "Turn",
     "UnknownEvent",
+    "UnknownWorkflowEvent",
     "UnsupportedError",
     "Usage",
     "User",
     "UserAuth",
     "VerboseCompleted",
+    "WorkflowDone",
+    "WorkflowErrorEvent",
+    "WorkflowEvent",
+    "WorkflowExecution",
+    "WorkflowFailedError",
+    "WorkflowInfo",
+    "WorkflowInterrupted",
+    "WorkflowMessage",
+    "WorkflowParameter",
+    "WorkflowPing",
+    "WorkflowRun",
+    "WorkflowStream",
+    "WorkflowSummary",
+    "WorkflowVersion",
     "Workspace",
     "__version__",
     "anonymous_user_id",
@@ -223,6 +271,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "QuotaExceededError",
         "RateLimitError",
         "UnsupportedError",
+        "WorkflowFailedError",
     ),
     "_events": (
         "AnswerCompleted",
@@ -266,8 +315,35 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
     "_reader": ("AnyChatEvent", "ChatEventReader"),
     "_retry": ("RetryPolicy",),
     "_sse": ("ServerSentEvent", "SSEDecoder", "encode_event"),
-    "_streams": ("AsyncChatStream", "ChatStream"),
+    "_chat_streams": ("AsyncChatStream", "ChatStream"),
     "_turn": ("Increment", "ToolActivity", "Turn"),
+    "_workflow_events": (
+        "UnknownWorkflowEvent",
+        "WorkflowDone",
+        "WorkflowErrorEvent",
+        "WorkflowEvent",
+        "WorkflowInterrupted",
+        "WorkflowMessage",
+        "WorkflowPing",
+    ),
+    "_workflow_models": (
+        "Interrupt",
+        "NodeExecution",
+        "NodeOutput",
+        "WorkflowExecution",
+        "WorkflowInfo",
+        "WorkflowParameter",
+        "WorkflowSummary",
+        "WorkflowVersion",
+    ),
+    "_workflow_run": (
+        "NodeText",
+        "WorkflowRun",
+    ),
+    "_workflow_streams": (
+        "AsyncWorkflowStream",
+        "WorkflowStream",
+    ),
     "oauth": (
         "Authorization",
         "DeviceCode",

@@ -74,6 +74,8 @@ class Call:
         repeatable: Whether sending it twice does no harm.
         timeout: The most that each wait of this call may take, in seconds, where the client's own
             timeouts are longer.
+        patience: How long the answer may take to begin, in seconds, in place of the client's own
+            timeout.
         hidden: Secrets in the body, which no error may show.
     """
 
@@ -86,6 +88,7 @@ class Call:
     stream: bool = False
     repeatable: bool = False
     timeout: float | None = None
+    patience: float | None = None
     hidden: tuple[str, ...] = field(default=(), repr=False)
 
     @property

@@ -110,6 +110,7 @@ _CLOUD_LACKS: Final = Lack(
     "云端请使用 GET /v1/workflows/{id}/run_histories/{execute_id}。",
 )
 _OF_COZE: Final = ("/v1/", "/v3/", "/open_api/", "/api/")
+_V2: Final = "/open_api/v2/"
 _STUDIO_ONLY: Final = ("GET", "/v1/workflow/get_run_history")
 
 # What both have. The first rows are those of nearly every request.
@@ -256,7 +257,12 @@ def lacking(call: Call, server: ServerKind) -> Lack | None:
 
 
 def tells_apart(call: Call) -> bool:
-    """Whether only one of the servers has what a call asks for."""
+    """Whether only one of the servers has what a call asks for.
+
+    Whoever speaks v2 has chosen it for a server that has it, which may have nothing else.
+    """
+    if call.path.startswith(_V2):
+        return False
     return any(lacking(call, server) is not None for server in ("cloud", "studio"))
 
 

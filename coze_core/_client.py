@@ -11,11 +11,15 @@ from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar
 import httpx
 
 from coze_core import _resources as resources
+from coze_core import _v2 as v2
+from coze_core import _workflow_resources as workflow_resources
 from coze_core._auth import Auth, TokenAuth
-from coze_core._call import Reply
+from coze_core._call import Call, Reply
 from coze_core._capabilities import Capabilities, ServerSetting, check_server, told_server
+from coze_core._chat_streams import AsyncChatStream, ChatStream
 from coze_core._config import (
     ClientConfig,
+    ProtocolName,
     check_headers,
     from_environment,
     resolve_base_url,
@@ -30,8 +34,9 @@ from coze_core._models import Chat
 from coze_core._pump import Pump, StreamRequest
 from coze_core._retry import RetryPolicy, until
 from coze_core._session import session
-from coze_core._streams import AsyncChatStream, ChatStream
 from coze_core._timeouts import Timeouts
+from coze_core._workflow_pump import WorkflowPump
+from coze_core._workflow_streams import AsyncWorkflowStream, WorkflowStream
 
 T = TypeVar("T")
 D = TypeVar("D", SyncDriver, AsyncDriver)
@@ -79,6 +84,10 @@ def _base_url(auth: Auth, base_url: str | None, region: str | None) -> str:
     return given
 
 
+def _sent(call: Call, prepare: Callable[[Call], Flow[Call]] | None) -> Flow[Reply]:
+    return (yield from send(call if prepare is None else (yield from prepare(call))))
+
+
 @dataclass(frozen=True, slots=True)
 class _Flows:
     """The flows that streams need, signed and repeated as this client does."""
@@ -93,11 +102,11 @@ class _Flows:
     def open(self, request: StreamRequest) -> Flow[Reply]:
         call, retry = request.call, self.config.retry
         if request.deadline is None:
-            return self._session(send(call), retry)
+            return self._session(_sent(call, request.prepare), retry)
         call = replace(call, timeout=request.deadline)
         retry = replace(retry, total=min(request.deadline, retry.total))
         ends = retry.clock() + request.deadline
-        return until(ends, self._session(send(call), retry), retry.clock)
+        return until(ends, self._session(_sent(call, request.prepare), retry), retry.clock)
 
     def cancel(self, *, conversation_id: str, chat_id: str) -> Flow[Chat]:
         ids = {"conversation_id": conversation_id, "chat_id": chat_id}
@@ -127,6 +136,7 @@ class _Base(abc.ABC, Generic[D]):
         self._config = config
         self._driver = driver
         self._flows = _Flows(auth, config, self._around)
+        self._check = v2.check_call if config.protocol == "v2" else None
 
     def _around(self) -> Surroundings:
         config = self._config
@@ -146,6 +156,14 @@ class _Base(abc.ABC, Generic[D]):
     def auth(self) -> Auth:
         """The credential."""
         return self._auth
+
+    @property
+    def protocol(self) -> ProtocolName:
+        """The version of the chat API that this client speaks."""
+        return self._config.protocol
+
+    def _as_spoken(self, request: StreamRequest) -> StreamRequest:
+        return request if self._check is None else v2.stream_request(request)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._config.base_url!r})"
@@ -213,6 +231,7 @@ def _config(
     headers: Mapping[str, str] | None,
     proxy: str | None,
     server: ServerSetting,
+    protocol: ProtocolName,
 ) -> ClientConfig:
     config = ClientConfig(
         base_url=base_url,
@@ -221,9 +240,16 @@ def _config(
         headers=check_headers(headers or {}),
         proxy=proxy,
         server=check_server(server),
+        protocol=protocol,
     )
     check_addresses(config)
     return config
+
+
+def workflow_pump(request: StreamRequest, config: ClientConfig) -> WorkflowPump:
+    """Return what reads a workflow's stream."""
+    workflow_id = str((request.call.json or {}).get("workflow_id") or "")
+    return WorkflowPump(workflow_id, config.timeouts.idle, config.retry.clock)
 
 
 def _check_given(http_client: object, kind: type, transport: object, transport_kind: type) -> None:
@@ -252,6 +278,7 @@ class CozeClient(_Base[SyncDriver]):
         headers: Sent with every request.
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
         server: `cloud` or `studio` (Coze Studio); `auto` finds out when it matters.
+        protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
         http_client: Your own `httpx.Client`; it is never closed here.
         transport: Your own `httpx.BaseTransport`.
 
@@ -276,13 +303,14 @@ class CozeClient(_Base[SyncDriver]):
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
         server: ServerSetting = "auto",
+        protocol: ProtocolName = "v3",
         http_client: httpx.Client | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         _check_given(http_client, httpx.Client, transport, httpx.BaseTransport)
         found = _auth(token, auth)
         host = _base_url(found, base_url, region)
-        config = _config(host, timeout, max_retries, headers, proxy, server)
+        config = _config(host, timeout, max_retries, headers, proxy, server, protocol)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -295,17 +323,19 @@ class CozeClient(_Base[SyncDriver]):
     ) -> None:
         self._given = (http_client, transport)
         self._set_up(auth, config, SyncDriver(config, http_client, transport), memo)
-        self.chat = resources.Chats(self)
+        is_v2 = config.protocol == "v2"
+        self.chat = resources.V2Chats(self) if is_v2 else resources.Chats(self)
         self.conversations = resources.Conversations(self)
         self.files = resources.Files(self)
         self.bots = resources.Bots(self)
         self.workspaces = resources.Workspaces(self)
         self.users = resources.Users(self)
         self.oauth = resources.OAuth(self)
+        self.workflows = workflow_resources.Workflows(self)
 
     def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
-        signed = session(flow, self._auth, self._config.retry)
+        signed = session(flow, self._auth, self._config.retry, self._check)
         return self._driver.run(guarded(signed, self._around()))
 
     def run_unsigned(self, flow: Flow[T], /) -> T:
@@ -322,8 +352,14 @@ class CozeClient(_Base[SyncDriver]):
 
     def open_stream(self, request: StreamRequest, /) -> ChatStream:
         """Return a stream that is opened when it is entered or iterated."""
+        request = self._as_spoken(request)
         pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
         return ChatStream(self._driver, pump, request, self._flows)
+
+    def open_workflow(self, request: StreamRequest, /) -> WorkflowStream:
+        """Return a workflow's stream that is opened when it is entered or iterated."""
+        pump = workflow_pump(request, self._config)
+        return WorkflowStream(self._driver, pump, request, self._flows)
 
     def close(self) -> None:
         """Close the connections; the client opens new ones if it is used again."""
@@ -355,6 +391,7 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         headers: Sent with every request.
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
         server: `cloud` or `studio` (Coze Studio); `auto` finds out when it matters.
+        protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
         http_client: Your own `httpx.AsyncClient`; it is never closed here.
         transport: Your own `httpx.AsyncBaseTransport`.
 
@@ -379,13 +416,14 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
         server: ServerSetting = "auto",
+        protocol: ProtocolName = "v3",
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         _check_given(http_client, httpx.AsyncClient, transport, httpx.AsyncBaseTransport)
         found = _auth(token, auth)
         host = _base_url(found, base_url, region)
-        config = _config(host, timeout, max_retries, headers, proxy, server)
+        config = _config(host, timeout, max_retries, headers, proxy, server, protocol)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -398,17 +436,19 @@ class AsyncCozeClient(_Base[AsyncDriver]):
     ) -> None:
         self._given = (http_client, transport)
         self._set_up(auth, config, AsyncDriver(config, http_client, transport), memo)
-        self.chat = resources.AsyncChats(self)
+        is_v2 = config.protocol == "v2"
+        self.chat = resources.AsyncV2Chats(self) if is_v2 else resources.AsyncChats(self)
         self.conversations = resources.AsyncConversations(self)
         self.files = resources.AsyncFiles(self)
         self.bots = resources.AsyncBots(self)
         self.workspaces = resources.AsyncWorkspaces(self)
         self.users = resources.AsyncUsers(self)
         self.oauth = resources.AsyncOAuth(self)
+        self.workflows = workflow_resources.AsyncWorkflows(self)
 
     async def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
-        signed = session(flow, self._auth, self._config.retry)
+        signed = session(flow, self._auth, self._config.retry, self._check)
         return await self._driver.run(guarded(signed, self._around()))
 
     async def run_unsigned(self, flow: Flow[T], /) -> T:
@@ -425,8 +465,14 @@ class AsyncCozeClient(_Base[AsyncDriver]):
 
     def open_stream(self, request: StreamRequest, /) -> AsyncChatStream:
         """Return a stream that is opened when it is entered or iterated."""
+        request = self._as_spoken(request)
         pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
         return AsyncChatStream(self._driver, pump, request, self._flows)
+
+    def open_workflow(self, request: StreamRequest, /) -> AsyncWorkflowStream:
+        """Return a workflow's stream that is opened when it is entered or iterated."""
+        pump = workflow_pump(request, self._config)
+        return AsyncWorkflowStream(self._driver, pump, request, self._flows)
 
     async def aclose(self) -> None:
         """Close the connections of this event loop; new ones are opened if it is used again."""

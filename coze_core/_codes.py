@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from coze_core import _errors as errors
-from coze_core._errors import APIStatusError, ChatFailedError, ErrorResponse
+from coze_core._errors import APIStatusError, ChatFailedError, ErrorResponse, WorkflowFailedError
 
 
 class CodeFact(NamedTuple):
@@ -285,6 +285,26 @@ def chat_failed_error(
         conversation_id=conversation_id,
         status_code=200,
         retryable=known.retryable,
+        hint_en=known.hint_en,
+        hint_zh=known.hint_zh,
+    )
+
+
+def workflow_failed_error(
+    code: int | None, message: str, *, log_id: str | None = None
+) -> WorkflowFailedError:
+    """Return the error for a workflow's run that failed after it had begun."""
+    known = fact(code, message=message)
+    cls: type[WorkflowFailedError] = next(
+        (cls for cls in errors.WORKFLOW_FAILED_CLASSES if known.error in cls.__bases__),
+        WorkflowFailedError,
+    )
+    return cls(
+        message or "the workflow failed and the server gave no reason",
+        code=code,
+        log_id=log_id,
+        status_code=200,
+        retryable=False,  # what its nodes have done is not undone
         hint_en=known.hint_en,
         hint_zh=known.hint_zh,
     )

@@ -15,7 +15,7 @@ import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from coze_core._capabilities import ServerSetting
@@ -24,6 +24,8 @@ from coze_core._timeouts import Timeouts
 from coze_core._version import __version__
 
 Region = Literal["com", "cn"]
+# The version of the chat API: v3, or the old v2 where a deployment still has it.
+ProtocolName: TypeAlias = Literal["v3", "v2"]
 REGIONS: Final[dict[str, str]] = {
     "com": "https://api.coze.com",
     "cn": "https://api.coze.cn",
@@ -52,6 +54,10 @@ class ClientConfig:
         headers: Sent with every request.
         proxy: A proxy URL; None uses the usual proxy variables of the environment.
         server: Whether it is the cloud or Coze Studio, or `auto` to find out.
+        protocol: The version of the chat API.
+
+    Raises:
+        ValueError: A version that does not exist.
     """
 
     base_url: str
@@ -60,6 +66,10 @@ class ClientConfig:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     proxy: str | None = field(default=None, repr=False)  # may hold a password
     server: ServerSetting = "auto"
+    protocol: ProtocolName = "v3"
+
+    def __post_init__(self) -> None:
+        check_protocol(self.protocol)
 
     def changed(
         self,
@@ -77,6 +87,16 @@ class ClientConfig:
         if headers is not None:
             config = replace(config, headers=check_headers({**config.headers, **headers}))
         return config
+
+
+def check_protocol(protocol: str) -> None:
+    """Refuse a version of the chat API that does not exist.
+
+    Raises:
+        ValueError: If it is none of the two.
+    """
+    if protocol not in {"v3", "v2"}:
+        raise ValueError(f"protocol must be 'v3' or 'v2', not {protocol!r}")
 
 
 def resolve_base_url(base_url: str | None, region: str | None) -> str:

@@ -19,6 +19,7 @@
     │   │   └── QuotaExceededError                    nothing left to spend: waiting will not help
     │   └── InternalServerError
     ├── ChatFailedError                               the run itself failed, after it had begun
+    ├── WorkflowFailedError                           the same of a workflow; see `.run`
     ├── ProtocolError                                 the server sent something that is not Coze
     ├── UnsupportedError                              this kind of server lacks it: not sent
     └── PollTimeoutError (also TimeoutError)          a polled chat did not end in time
@@ -37,6 +38,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from coze_core._turn import Turn
+    from coze_core._workflow_run import WorkflowRun
 
 # Tokens of every kind (protocol notes, section 7.1) and JWTs, wherever a server echoes one.
 _SECRET = re.compile(
@@ -217,12 +219,14 @@ class APIConnectionError(CozeError, ConnectionError):
 
     Attributes:
         request_sent: Whether the server may have received the request.
-        turn: What had arrived of a stream, or None if none had begun.
+        turn: What had arrived of a chat's stream, or None if none had begun.
+        run: What had arrived of a workflow's stream, or None if none had begun.
     """
 
     _retryable = True
     request_sent: bool = True
     turn: Turn | None = None
+    run: WorkflowRun | None = None
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
@@ -304,6 +308,16 @@ class ChatFailedError(CozeError):
     """The chat had begun and then failed: `chat.failed`, or an `error` event in the stream."""
 
 
+class WorkflowFailedError(CozeError):
+    """A workflow's run had begun and then failed.
+
+    Attributes:
+        run: The run, with what its nodes gave until then; None if it is not known.
+    """
+
+    run: WorkflowRun | None = None
+
+
 class ProtocolError(CozeError):
     """The server sent something that is not the Coze protocol."""
 
@@ -373,4 +387,52 @@ CHAT_FAILED_CLASSES: tuple[type[ChatFailedError], ...] = (
     ChatFailedQuotaExceededError,
     ChatFailedRateLimitError,
     ChatFailedInternalServerError,
+)
+
+
+class WorkflowFailedBadRequestError(WorkflowFailedError, BadRequestError):
+    """A workflow that failed because of its input."""
+
+
+class WorkflowFailedAuthenticationError(WorkflowFailedError, AuthenticationError):
+    """A workflow that failed because a token is not accepted."""
+
+
+class WorkflowFailedPermissionDeniedError(WorkflowFailedError, PermissionDeniedError):
+    """A workflow that failed for lack of a permission."""
+
+
+class WorkflowFailedNotFoundError(WorkflowFailedError, NotFoundError):
+    """A workflow that failed because something it needs does not exist."""
+
+
+class WorkflowFailedConflictError(WorkflowFailedError, ConflictError):
+    """A workflow that failed because of the state something is in."""
+
+
+class WorkflowFailedQuotaExceededError(WorkflowFailedError, QuotaExceededError):
+    """A workflow that failed because nothing is left to spend."""
+
+
+class WorkflowFailedRateLimitError(WorkflowFailedError, RateLimitError):
+    """A workflow that failed because of too many requests."""
+
+    _retryable = True
+
+
+class WorkflowFailedInternalServerError(WorkflowFailedError, InternalServerError):
+    """A workflow that failed inside Coze."""
+
+    _retryable = True
+
+
+WORKFLOW_FAILED_CLASSES: tuple[type[WorkflowFailedError], ...] = (
+    WorkflowFailedBadRequestError,
+    WorkflowFailedAuthenticationError,
+    WorkflowFailedPermissionDeniedError,
+    WorkflowFailedNotFoundError,
+    WorkflowFailedConflictError,
+    WorkflowFailedQuotaExceededError,
+    WorkflowFailedRateLimitError,
+    WorkflowFailedInternalServerError,
 )

@@ -56,7 +56,7 @@ def check_addresses(config: ClientConfig) -> None:
 def client_options(config: ClientConfig) -> dict[str, Any]:
     """Return what both kinds of HTTP client are made with."""
     return {
-        "timeout": _timeout(config, None),
+        "timeout": _timeout(config),
         "limits": LIMITS,
         "follow_redirects": False,  # a redirect could carry the token to another host
         # Making the TLS settings takes long; only what is plain HTTP for certain goes without.
@@ -77,13 +77,16 @@ def request_options(call: Call, config: ClientConfig) -> dict[str, Any]:
         options["params"] = query
     if call.json is not None:
         options["json"] = call.json
-    options["timeout"] = _timeout(config, call.timeout)
+    options["timeout"] = _timeout(config, call.timeout, call.patience)
     return options
 
 
-def _timeout(config: ClientConfig, most: float | None) -> httpx.Timeout:
+def _timeout(
+    config: ClientConfig, most: float | None = None, patience: float | None = None
+) -> httpx.Timeout:
     timeouts = config.timeouts
-    waits = (timeouts.connect, timeouts.read, timeouts.write, timeouts.pool)
+    read = timeouts.read if patience is None else patience
+    waits = (timeouts.connect, read, timeouts.write, timeouts.pool)
     connect, read, write, pool = waits if most is None else (min(wait, most) for wait in waits)
     return httpx.Timeout(connect=connect, read=read, write=write, pool=pool)
 

@@ -25,6 +25,7 @@ class ModelClients:
         default_headers: Any
         proxy: Any
         server: Any
+        protocol: Any
         http_client: Any
         http_async_client: Any
         transport: Any
@@ -56,7 +57,10 @@ class ModelClients:
         headers = self.default_headers or {}
         host = (base_url, self.region, self.server)
         account = (token, id(self.auth), *host, *sorted(headers.items()))
-        others = (self.timeout, self.max_retries, self.proxy, id(http_client), id(transport))
+        others = (
+            *(self.timeout, self.max_retries, self.proxy, self.protocol),
+            *(id(http_client), id(transport)),
+        )
         known = self._clients.get(kind)
         if known is not None and known[0] == (account, *others):
             return known[1]
@@ -70,6 +74,7 @@ class ModelClients:
             headers=headers,
             proxy=self.proxy,
             server=self.server,
+            protocol=self.protocol,
             http_client=http_client,
             transport=transport,
         )

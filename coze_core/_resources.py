@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from coze_core import _v2 as v2
 from coze_core._binding import (
     AsyncResource,
     AsyncRuns,
@@ -43,6 +44,18 @@ class AsyncChats(AsyncResource):
     cancel = awaiting(chat.cancel)
     submit_tool_outputs = awaiting(chat.submit_tool_outputs)
     stream_tool_outputs = async_streaming(chat.stream_tool_outputs)
+
+
+class V2Chats(Chats):
+    """Chats of the old version 2, where one request brings the whole answer."""
+
+    create_and_poll = blocking(v2.create_and_poll)
+
+
+class AsyncV2Chats(AsyncChats):
+    """Chats of the old version 2, where one request brings the whole answer."""
+
+    create_and_poll = awaiting(v2.create_and_poll)
 
 
 class Feedback(Resource):

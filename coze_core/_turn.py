@@ -266,7 +266,7 @@ class Turn:
     def _answer_completed(self, event: events.AnswerCompleted) -> tuple[str, str]:
         message = event.message
         if not event.is_text:
-            if f"{message.id}/answer" not in self._seen:
+            if not message.id or f"{message.id}/answer" not in self._seen:
                 self._attached(message)
             return "", ""
         answer = self._answer_for(message.id)

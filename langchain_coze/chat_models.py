@@ -33,6 +33,8 @@ class ChatCoze(ChatCozeSettings):
         base_url: The API host; ``COZE_API_BASE``, else https://api.coze.com.
         region: ``"com"`` or ``"cn"``, instead of ``base_url``.
         server: ``"cloud"`` or ``"studio"`` (Coze Studio); ``"auto"`` finds out when it matters.
+        protocol: ``"v3"``; or ``"v2"``, the old version of chats, for deployments that still have
+            it: text only, history from the client, tools in text.
         user_id: Your id of the end user; ``COZE_USER_ID``, else one made for this installation.
         history: ``"client"`` sends the messages given with every call; ``"server"`` continues the
             conversation that Coze keeps and sends only what is new.

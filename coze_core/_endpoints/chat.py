@@ -21,9 +21,11 @@ from coze_core._polling import poll_until
 from coze_core._pump import CANCEL_SECONDS, StreamRequest
 from coze_core._turn import Turn
 
-_CREATE: Final = "/v3/chat"
-_SUBMIT: Final = "/v3/chat/submit_tool_outputs"
-SUBMIT: Final = Call("POST", _SUBMIT)  # to ask whether the server has it
+CREATE: Final = "/v3/chat"
+RETRIEVE: Final = "/v3/chat/retrieve"
+MESSAGES: Final = "/v3/chat/message/list"
+CANCEL: Final = "/v3/chat/cancel"
+SUBMIT: Final = "/v3/chat/submit_tool_outputs"
 
 
 def stream(
@@ -99,7 +101,7 @@ def stream(
         connector_id=connector_id,
     )
     call = _create_call(body, conversation_id, stream=True)
-    return StreamRequest(call, cancel_on_close, _check_seconds("deadline", deadline))
+    return StreamRequest(call, cancel_on_close, check_seconds("deadline", deadline))
 
 
 def create(
@@ -199,7 +201,7 @@ def create_and_poll(
 
     Protocol: sections 2.3 and 2.4.
     """
-    _check_seconds("poll_timeout", poll_timeout)
+    check_seconds("poll_timeout", poll_timeout)
     clock = time.monotonic
     deadline = clock() + poll_timeout
     chat = yield from create(
@@ -267,7 +269,7 @@ def retrieve(*, conversation_id: str, chat_id: str) -> Flow[Chat]:
 
     Protocol: section 2.1; GET, which Studio needs and the cloud takes.
     """
-    call = Call("GET", "/v3/chat/retrieve", query=_ids(conversation_id, chat_id), repeatable=True)
+    call = Call("GET", RETRIEVE, query=_ids(conversation_id, chat_id), repeatable=True)
     return (yield from send(call)).read(Chat)
 
 
@@ -289,9 +291,7 @@ def messages_of(*, conversation_id: str, chat_id: str) -> Flow[list[Message]]:
 
     Protocol: section 2.4.
     """
-    call = Call(
-        "GET", "/v3/chat/message/list", query=_ids(conversation_id, chat_id), repeatable=True
-    )
+    call = Call("GET", MESSAGES, query=_ids(conversation_id, chat_id), repeatable=True)
     return (yield from send(call)).read_list(Message)
 
 
@@ -315,7 +315,7 @@ def cancel(*, conversation_id: str, chat_id: str) -> Flow[Chat]:
     Protocol: section 2.5.
     """
     ids = _ids(conversation_id, chat_id)
-    call = Call("POST", "/v3/chat/cancel", json=ids, repeatable=True)
+    call = Call("POST", CANCEL, json=ids, repeatable=True)
     try:
         return (yield from send(call)).read(Chat)
     except ConflictError:
@@ -328,7 +328,7 @@ def cancel(*, conversation_id: str, chat_id: str) -> Flow[Chat]:
 def quick_cancel(*, conversation_id: str, chat_id: str) -> Flow[None]:
     """Cancel a chat as far as that goes quickly; that it cannot be cancelled is no error."""
     ids = _ids(conversation_id, chat_id)
-    call = Call("POST", "/v3/chat/cancel", json=ids, timeout=CANCEL_SECONDS)
+    call = Call("POST", CANCEL, json=ids, timeout=CANCEL_SECONDS)
     try:
         yield from send(call)
     except CozeError:
@@ -401,7 +401,7 @@ def stream_tool_outputs(
     """
     call = _submit_call(conversation_id, chat_id, tool_outputs, stream=True)
     return StreamRequest(
-        call, cancel_on_close, _check_seconds("deadline", deadline), chat_id, conversation_id
+        call, cancel_on_close, check_seconds("deadline", deadline), chat_id, conversation_id
     )
 
 
@@ -441,7 +441,7 @@ def _create_call(body: dict[str, object], conversation_id: str | None, *, stream
     # the cloud and Studio have different defaults (section 2.2).
     return Call(
         "POST",
-        _CREATE,
+        CREATE,
         query={"conversation_id": conversation_id},
         json={**body, "stream": stream},
         stream=stream,
@@ -459,7 +459,7 @@ def _submit_call(
     outputs = [output.model_dump() for output in tool_outputs]
     return Call(
         "POST",
-        _SUBMIT,
+        SUBMIT,
         query=_ids(conversation_id, chat_id),
         json={"tool_outputs": outputs, "stream": stream},
         stream=stream,
@@ -473,7 +473,12 @@ def _ids(conversation_id: str, chat_id: str) -> dict[str, str]:
     }
 
 
-def _check_seconds(name: str, value: float | None) -> float | None:
+def check_seconds(name: str, value: float | None) -> float | None:
+    """Return a time that can be waited.
+
+    Raises:
+        ValueError: If it is none.
+    """
     if value is not None and not value > 0:
         raise ValueError(f"{name} must be more than 0 seconds")
     return value

@@ -9,15 +9,15 @@ from __future__ import annotations
 import email.utils
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from coze_core.emulator import _chats, _conversations, _oauth, _others
+from coze_core.emulator import _chats, _conversations, _oauth, _others, _v2
 from coze_core.emulator._access import Grant
 from coze_core.emulator._faults import Fault, Faults, disturbed
 from coze_core.emulator._http import ApiError, OAuthApiError, Request, Response
-from coze_core.emulator._state import Redirect, Reply, State, Stream
+from coze_core.emulator._state import AsItIs, Redirect, Reply, State, Stream
 
 Endpoint = Callable[..., Reply]
 FAULT_HEADER: Final = "x-coze-emulator-fault"
@@ -32,6 +32,7 @@ _ROUTES: Final[list[tuple[str, str, Endpoint, bool]]] = [
     ("POST", "/v3/chat/message/list", _chats.message_list, False),
     ("POST", "/v3/chat/cancel", _chats.cancel, True),
     ("POST", "/v3/chat/submit_tool_outputs", _chats.submit_tool_outputs, False),
+    ("POST", "/open_api/v2/chat", _v2.chat, False),
     ("POST", "/v1/conversation/create", _conversations.create, True),
     ("GET", "/v1/conversation/retrieve", _conversations.retrieve, True),
     ("GET", "/v1/conversations", _conversations.list_, True),
@@ -99,11 +100,11 @@ class Service:
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
-        response = self._answer(request)
+        response = await self._answer(request)
         date = email.utils.formatdate(self.state.clock.now(), usegmt=True)
         return replace(response, headers={"date": date, **response.headers})
 
-    def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request) -> Response:
         log_id = self.state.clock.log_id()
         fault = self._faults.take(request.path)
         try:
@@ -113,6 +114,8 @@ class Service:
                 return self._replaced(fault, log_id)
             self._check_token(request)
             reply = self._find(request)
+            if isinstance(reply, Awaitable):
+                reply = await reply
         except ApiError as error:
             return self._dressed(self._refusal(request, error, log_id), fault)
         if isinstance(reply, Redirect):
@@ -142,8 +145,8 @@ class Service:
         if self.state.profile.is_studio:
             reason = "invalid api key" if request.token else "missing authorization in header"
             raise ApiError(700012006, f"authentication failed: {reason}")
-        # The chat endpoint answers differently from all others (section 1.5).
-        if request.path == "/v3/chat":
+        # The chat endpoints answer differently from all others (sections 1.5 and 9.2).
+        if request.path in {"/v3/chat", "/open_api/v2/chat"}:
             raise ApiError(4101, "The token you entered is incorrect. Please check and try again.")
         raise ApiError(700012006, "access token invalid", status=401, plain=True)
 
@@ -170,8 +173,8 @@ class Service:
         return self._json(error.status, body, log_id)
 
     def _json(self, status: int, body: Mapping[str, Any], log_id: str) -> Response:
-        bare = status != 200 or "code" not in body or "detail" in body
-        if not self.state.profile.is_studio and not bare:
+        bare = self.state.profile.is_studio or isinstance(body, AsItIs)
+        if not bare and "detail" not in body and status == 200:
             body = {**body, "detail": {"logid": log_id}}
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         headers = {

@@ -30,6 +30,9 @@ def blocking(client: CozeClient) -> None:
     assert_type(client.chat.messages(conversation_id="1", chat_id="2"), list[Message])
     assert_type(client.bots.list(workspace_id="1"), Pager[BotSummary])
     assert_type(client.users.me(), User)
+    old = CozeClient("pat_x", protocol="v2")
+    assert_type(old.chat.create_and_poll(bot_id="1", user_id="u"), Turn)
+    CozeClient("pat_x", protocol="v1")  # type: ignore[arg-type]  # there are two
     client.chat.stream(bot_id=1, user_id="u")  # type: ignore[arg-type]  # ids are strings
     client.chat.stream("1", user_id="u")  # type: ignore[call-arg]  # keywords only
     client.chat.retrieve(chat_id="2")  # type: ignore[call-arg]  # both ids are needed
