@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from coze_core._capabilities import Capabilities
     from coze_core._chat_streams import AsyncChatStream, ChatStream
     from coze_core._client import AsyncCozeClient, CozeClient
+    from coze_core._desk import ConversationLock
     from coze_core._errors import (
         APIConnectionError,
         APIStatusError,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         AuthenticationError,
         BadRequestError,
         ChatFailedError,
+        ChatSupersededError,
         ConflictError,
         ContextLengthError,
         ConversationBusyError,
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
         UnknownEvent,
         VerboseCompleted,
     )
+    from coze_core._file_lock import FileConversationLock
     from coze_core._identity import anonymous_user_id
     from coze_core._model_clients import ModelClients
     from coze_core._models import (
@@ -156,10 +159,12 @@ __all__ = [
     "ChatInProgress",
     "ChatRequiresAction",
     "ChatStream",
+    "ChatSupersededError",
     "ConflictError",
     "ContextLengthError",
     "Conversation",
     "ConversationBusyError",
+    "ConversationLock",
     "CozeClient",
     "CozeError",
     "DeviceCode",
@@ -167,6 +172,7 @@ __all__ = [
     "ErrorEvent",
     "ErrorResponse",
     "File",
+    "FileConversationLock",
     "FileStore",
     "FollowUpCompleted",
     "FunctionAuth",
@@ -256,6 +262,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "AuthenticationError",
         "BadRequestError",
         "ChatFailedError",
+        "ChatSupersededError",
         "ConflictError",
         "ContextLengthError",
         "ConversationBusyError",
@@ -295,6 +302,8 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "UnknownEvent",
         "VerboseCompleted",
     ),
+    "_desk": ("ConversationLock",),
+    "_file_lock": ("FileConversationLock",),
     "_identity": ("anonymous_user_id",),
     "_model_clients": ("ModelClients",),
     "_models": (

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
-from coze_core._drivers import AsyncDriver, SyncDriver
+from coze_core._drivers import AsyncBody, AsyncDriver, Body, SyncDriver
+from coze_core._endpoints.busy import done
 from coze_core._flow import Flow
 from coze_core._models import Chat
 from coze_core._pump import Pump, StreamRequest
@@ -35,8 +36,23 @@ class _Leaving:
         return {"conversation_id": turn.conversation_id, "chat_id": turn.chat_id}
 
     def farewell(self) -> Flow[None] | None:
-        wanted = self._asked.cancel_on_close and self._pump.should_cancel
-        return self._said.quick_cancel(**self.ids()) if wanted else None
+        wanted = self._asked.cancel_on_close or self._pump.superseded
+        said = None
+        if wanted and self._asked.can_cancel and self._pump.should_cancel:
+            said = self._said.quick_cancel(**self.ids())
+        lease = self._asked.lease
+        if lease is not None and lease.holds:
+            return done(lease, said)
+        self.let_go()
+        return said
+
+    def begun(self, body: Body | AsyncBody | None) -> None:
+        if self._asked.lease is not None and body is not None:
+            self._asked.lease.connection = body.hold
+
+    def let_go(self) -> None:
+        if self._asked.lease is not None:
+            self._asked.lease.release()
 
 
 class ChatStream(EventStream[Increment]):
@@ -66,6 +82,14 @@ class ChatStream(EventStream[Increment]):
     def turn(self) -> Turn:
         """Everything that has arrived so far."""
         return self._turn
+
+    def _open(self) -> None:
+        try:
+            super()._open()
+        except BaseException:
+            self._chat.let_go()
+            raise
+        self._chat.begun(self._body)
 
     def __iter__(self) -> Iterator[AnyChatEvent]:
         for increment in self.increments():
@@ -123,6 +147,14 @@ class AsyncChatStream(AsyncEventStream[Increment]):
     def turn(self) -> Turn:
         """Everything that has arrived so far."""
         return self._turn
+
+    async def _open(self) -> None:
+        try:
+            await super()._open()
+        except BaseException:
+            self._chat.let_go()
+            raise
+        self._chat.begun(self._body)
 
     async def __aiter__(self) -> AsyncIterator[AnyChatEvent]:
         async with contextlib.aclosing(self.increments()) as increments:

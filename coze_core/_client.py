@@ -24,8 +24,9 @@ from coze_core._config import (
     from_environment,
     resolve_base_url,
 )
+from coze_core._desk import Busy, ConversationLock, Lease
 from coze_core._drivers import AsyncDriver, SyncDriver
-from coze_core._endpoints import chat
+from coze_core._endpoints import busy, chat
 from coze_core._flow import Flow, send
 from coze_core._here import Surroundings, guarded
 from coze_core._http import check_addresses
@@ -84,8 +85,15 @@ def _base_url(auth: Auth, base_url: str | None, region: str | None) -> str:
     return given
 
 
-def _sent(call: Call, prepare: Callable[[Call], Flow[Call]] | None) -> Flow[Reply]:
-    return (yield from send(call if prepare is None else (yield from prepare(call))))
+def _sent(call: Call, request: StreamRequest) -> Flow[Reply]:
+    if request.prepare is not None:
+        call = yield from request.prepare(call)
+    if request.lease is None:
+        return (yield from send(call))
+    policy = request.busy or Busy()
+    if request.deadline is not None:
+        policy = replace(policy, timeout=min(policy.timeout, request.deadline))
+    return (yield from busy.in_turn(call, policy, request.lease, chat.cancel))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +110,11 @@ class _Flows:
     def open(self, request: StreamRequest) -> Flow[Reply]:
         call, retry = request.call, self.config.retry
         if request.deadline is None:
-            return self._session(_sent(call, request.prepare), retry)
+            return self._session(_sent(call, request), retry)
         call = replace(call, timeout=request.deadline)
         retry = replace(retry, total=min(request.deadline, retry.total))
         ends = retry.clock() + request.deadline
-        return until(ends, self._session(_sent(call, request.prepare), retry), retry.clock)
+        return until(ends, self._session(_sent(call, request), retry), retry.clock)
 
     def cancel(self, *, conversation_id: str, chat_id: str) -> Flow[Chat]:
         ids = {"conversation_id": conversation_id, "chat_id": chat_id}
@@ -140,7 +148,8 @@ class _Base(abc.ABC, Generic[D]):
 
     def _around(self) -> Surroundings:
         config = self._config
-        return Surroundings(config.base_url, told_server(config.server, config.base_url), self.memo)
+        told = told_server(config.server, config.base_url)
+        return Surroundings(config.base_url, told, self.memo, config.conversation_lock)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -232,7 +241,10 @@ def _config(
     proxy: str | None,
     server: ServerSetting,
     protocol: ProtocolName,
+    conversation_lock: ConversationLock | None,
 ) -> ClientConfig:
+    if not isinstance(conversation_lock, ConversationLock | None):
+        raise TypeError("conversation_lock must have the methods try_acquire(key) and release(key)")
     config = ClientConfig(
         base_url=base_url,
         timeouts=Timeouts.of(timeout),
@@ -240,6 +252,7 @@ def _config(
         headers=check_headers(headers or {}),
         proxy=proxy,
         server=check_server(server),
+        conversation_lock=conversation_lock,
         protocol=protocol,
     )
     check_addresses(config)
@@ -279,6 +292,8 @@ class CozeClient(_Base[SyncDriver]):
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
         server: `cloud` or `studio` (Coze Studio); `auto` finds out when it matters.
         protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
+        conversation_lock: Keeps other workers out of a conversation while a chat with
+            `on_busy="wait"` runs; within this process, that is done without one.
         http_client: Your own `httpx.Client`; it is never closed here.
         transport: Your own `httpx.BaseTransport`.
 
@@ -304,13 +319,15 @@ class CozeClient(_Base[SyncDriver]):
         proxy: str | None = None,
         server: ServerSetting = "auto",
         protocol: ProtocolName = "v3",
+        conversation_lock: ConversationLock | None = None,
         http_client: httpx.Client | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         _check_given(http_client, httpx.Client, transport, httpx.BaseTransport)
         found = _auth(token, auth)
         host = _base_url(found, base_url, region)
-        config = _config(host, timeout, max_retries, headers, proxy, server, protocol)
+        others = (proxy, server, protocol, conversation_lock)
+        config = _config(host, timeout, max_retries, headers, *others)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -354,6 +371,7 @@ class CozeClient(_Base[SyncDriver]):
         """Return a stream that is opened when it is entered or iterated."""
         request = self._as_spoken(request)
         pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
+        request = replace(request, lease=Lease(pump))
         return ChatStream(self._driver, pump, request, self._flows)
 
     def open_workflow(self, request: StreamRequest, /) -> WorkflowStream:
@@ -392,6 +410,8 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
         server: `cloud` or `studio` (Coze Studio); `auto` finds out when it matters.
         protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
+        conversation_lock: Keeps other workers out of a conversation while a chat with
+            `on_busy="wait"` runs; within this process, that is done without one.
         http_client: Your own `httpx.AsyncClient`; it is never closed here.
         transport: Your own `httpx.AsyncBaseTransport`.
 
@@ -417,13 +437,15 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         proxy: str | None = None,
         server: ServerSetting = "auto",
         protocol: ProtocolName = "v3",
+        conversation_lock: ConversationLock | None = None,
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         _check_given(http_client, httpx.AsyncClient, transport, httpx.AsyncBaseTransport)
         found = _auth(token, auth)
         host = _base_url(found, base_url, region)
-        config = _config(host, timeout, max_retries, headers, proxy, server, protocol)
+        others = (proxy, server, protocol, conversation_lock)
+        config = _config(host, timeout, max_retries, headers, *others)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -467,6 +489,7 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         """Return a stream that is opened when it is entered or iterated."""
         request = self._as_spoken(request)
         pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
+        request = replace(request, lease=Lease(pump))
         return AsyncChatStream(self._driver, pump, request, self._flows)
 
     def open_workflow(self, request: StreamRequest, /) -> AsyncWorkflowStream:

@@ -25,7 +25,8 @@ import httpx
 from coze_core._call import Call, Reply, Upload, is_event_stream
 from coze_core._config import ClientConfig
 from coze_core._errors import CozeError
-from coze_core._flow import Exclusive, Flow, Send, Sleep, Work
+from coze_core._flow import Exclusive, Flow, Send, Sleep, Wait, Work
+from coze_core._held import AsyncHeld, Held, socket_of
 from coze_core._http import (
     client_options,
     connection_error,
@@ -34,7 +35,7 @@ from coze_core._http import (
     multipart,
     request_options,
 )
-from coze_core._loops import LoopPools, Pool, running_loop
+from coze_core._loops import LoopPools, Pool, running_loop, until_given
 from coze_core._watchdog import Hold
 
 T = TypeVar("T")
@@ -68,21 +69,6 @@ def _on_event_loop() -> bool:
 # -- blocking
 
 
-class _Held(httpx.SyncByteStream):
-    """A body that lets go of its connection just before the connection is given back."""
-
-    def __init__(self, body: httpx.SyncByteStream, hold: Hold) -> None:
-        self._body = body
-        self._hold = hold
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._body)
-
-    def close(self) -> None:
-        self._hold.let_go()
-        self._body.close()
-
-
 class Body:
     """The open body of a streamed reply.
 
@@ -91,9 +77,9 @@ class Body:
     """
 
     def __init__(self, response: httpx.Response, config: ClientConfig) -> None:
-        self.hold = Hold(_socket_of(response))
+        self.hold = Hold(socket_of(response))
         if isinstance(response.stream, httpx.SyncByteStream):
-            response.stream = _Held(response.stream, self.hold)
+            response.stream = Held(response.stream, self.hold)
         self._response = response
         self._config = config
         self._blocks = response.iter_raw() if is_plain(response) else response.iter_bytes()
@@ -136,14 +122,6 @@ class Body:
     def close(self) -> None:
         """Close the connection, or give it back if the body was read to its end."""
         self._response.close()
-
-
-def _socket_of(response: httpx.Response) -> Any:
-    """Return the socket underneath, or None where there is none of its own."""
-    stream = response.extensions.get("network_stream")
-    if stream is None or response.http_version == "HTTP/2":
-        return None
-    return stream.get_extra_info("socket")
 
 
 class _Own:
@@ -228,6 +206,8 @@ class SyncDriver:
             return _done(step.function())
         if isinstance(step, Sleep):
             time.sleep(step.seconds)
+        elif isinstance(step, Wait):
+            step.signal.wait(step.seconds)
         elif isinstance(step, Exclusive):
             self._alone(step)
         return None
@@ -344,9 +324,16 @@ def _opened(upload: Upload | None, stack: contextlib.ExitStack) -> bytes | Binar
 
 
 class AsyncBody:
-    """The open body of a streamed reply."""
+    """The open body of a streamed reply.
+
+    Attributes:
+        hold: Its connection, as long as that is not given back.
+    """
 
     def __init__(self, response: httpx.Response, config: ClientConfig, pool: Pool) -> None:
+        self.hold = Hold(socket_of(response))
+        if isinstance(response.stream, httpx.AsyncByteStream):
+            response.stream = AsyncHeld(response.stream, self.hold)
         self._response = response
         self._config = config
         self._blocks = response.aiter_raw() if is_plain(response) else response.aiter_bytes()
@@ -456,6 +443,8 @@ class AsyncDriver:
             return await anyio.to_thread.run_sync(step.function)
         if isinstance(step, Sleep):
             await anyio.sleep(step.seconds)
+        elif isinstance(step, Wait):
+            await until_given(step.signal, step.seconds)
         elif isinstance(step, Exclusive):
             async with _held(_lock_of(step.key)):
                 await self.run(step.make())

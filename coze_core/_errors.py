@@ -18,6 +18,7 @@
     │   ├── RateLimitError                            too many requests
     │   │   └── QuotaExceededError                    nothing left to spend: waiting will not help
     │   └── InternalServerError
+    ├── ChatSupersededError                           a newer chat took its place; see `.turn`
     ├── ChatFailedError                               the run itself failed, after it had begun
     ├── WorkflowFailedError                           the same of a workflow; see `.run`
     ├── ProtocolError                                 the server sent something that is not Coze
@@ -316,6 +317,27 @@ class WorkflowFailedError(CozeError):
     """
 
     run: WorkflowRun | None = None
+
+
+class ChatSupersededError(CozeError):
+    """A newer chat of the same conversation took the place of this one, which was cancelled.
+
+    Attributes:
+        turn: What had arrived of it, or None.
+    """
+
+    turn: Turn | None = None
+
+    @classmethod
+    def of(cls, chat_id: str | None, conversation_id: str | None) -> ChatSupersededError:
+        """Return the error for a chat, as far as it is known."""
+        return cls(
+            "a newer chat of the same conversation has taken the place of this one",
+            hint_en="It was begun with on_busy='cancel_previous'; what had arrived is in .turn.",
+            hint_zh="新的对话以 on_busy='cancel_previous' 发起；已收到的内容在 .turn 中。",
+            chat_id=chat_id,
+            conversation_id=conversation_id,
+        )
 
 
 class ProtocolError(CozeError):

@@ -1,8 +1,8 @@
 """What to do next, written once: a flow yields steps and a driver performs them.
 
-A `Flow` is a generator: it yields `Send`, `Sleep`, `Exclusive` or `Work`, is sent the outcome, and
-returns its result. It owns no clock, lock or socket, so both clients run the same one; the step
-`Here` is answered by its client, and no driver sees it. See docs/decisions/0001-flows.md.
+A `Flow` is a generator: it yields `Send`, `Sleep`, `Exclusive`, `Work` or `Wait`, is sent what came
+of it, and returns its result. It owns no clock, lock or socket, so both clients run the same one;
+the step `Here` is answered by its client, and no driver sees it. See docs/decisions/0001-flows.md.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
 
 from coze_core._call import Call, Reply
+from coze_core._signal import Signal
 
 T = TypeVar("T")
 
@@ -49,11 +50,19 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait until this signal is given, at most this many seconds."""
+
+    signal: Signal
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Here:
     """Send me what my client knows: of its server, and of what it has under way (see `_here`)."""
 
 
-Step: TypeAlias = Send | Sleep | Exclusive | Work | Here
+Step: TypeAlias = Send | Sleep | Exclusive | Work | Wait | Here
 Flow: TypeAlias = Generator[Step, Any, T]
 
 
@@ -70,6 +79,11 @@ def sleep(seconds: float) -> Flow[None]:
 def exclusive(key: object, make: Callable[[], Flow[None]]) -> Flow[None]:
     """Run a flow alone."""
     yield Exclusive(key, make)
+
+
+def wait(signal: Signal, seconds: float) -> Flow[None]:
+    """Wait for a signal."""
+    yield Wait(signal, seconds)
 
 
 def work(function: Callable[[], T]) -> Flow[T]:

@@ -21,6 +21,7 @@ from coze_core._capabilities import (
     tells_apart,
     unsupported,
 )
+from coze_core._desk import ConversationLock
 from coze_core._errors import CozeError
 from coze_core._flow import Exclusive, Flow, Here, Send, exclusive, send
 from coze_core._memo import Memo, Slot
@@ -38,11 +39,13 @@ class Surroundings:
         base_url: The API host.
         told: Which server it is, if its user or its address says so.
         memo: What was found out.
+        lock: What keeps other workers out of a conversation, or None.
     """
 
     base_url: str
     told: ServerKind | None
     memo: Memo
+    lock: ConversationLock | None = None
 
     @property
     def server(self) -> ServerKind | None:

@@ -25,6 +25,7 @@ class ModelClients:
         default_headers: Any
         proxy: Any
         server: Any
+        conversation_lock: Any
         protocol: Any
         http_client: Any
         http_async_client: Any
@@ -59,7 +60,7 @@ class ModelClients:
         account = (token, id(self.auth), *host, *sorted(headers.items()))
         others = (
             *(self.timeout, self.max_retries, self.proxy, self.protocol),
-            *(id(http_client), id(transport)),
+            *(id(http_client), id(transport), id(self.conversation_lock)),
         )
         known = self._clients.get(kind)
         if known is not None and known[0] == (account, *others):
@@ -74,6 +75,7 @@ class ModelClients:
             headers=headers,
             proxy=self.proxy,
             server=self.server,
+            conversation_lock=self.conversation_lock,
             protocol=self.protocol,
             http_client=http_client,
             transport=transport,

@@ -43,6 +43,8 @@ class ChatCoze(ChatCozeSettings):
         tool_calling: ``"auto"`` leaves bound tools that the bot has as local plugins to Coze and
             describes the others to the bot in the request; ``"native"`` and ``"prompt"`` do only
             the one or the other.
+        on_busy: What to do if the conversation has a running chat, which it has only one of:
+            ``"error"``, ``"wait"``, ``"cancel_previous"`` or ``"new_conversation"``.
         on_stale_chat: What to do with tool results for a chat that has gone another way:
             ``"replay"`` tells a new chat, ``"raise"`` gives the server's error.
         self_contained_tool_ids: Whether ids of tool calls say which chat waits for them, for

@@ -55,6 +55,8 @@ class Coze(StructuredPrediction, CozeSettings):
             `error`.
         tool_calling: `auto` leaves tools that the bot has as local plugins to Coze and describes
             the others to the bot in the request; `native` and `prompt` do only one of the two.
+        on_busy: What to do if the conversation has a running chat, which it has only one of:
+            `error`, `wait`, `cancel_previous` or `new_conversation`.
         self_contained_tool_ids: Whether ids of tool calls say which chat waits for them, since
             agents do not always keep the message that made them.
         context_window: Tokens that LlamaIndex packs into a request; nothing of it is sent.

@@ -12,6 +12,8 @@ ROOT = Path(__file__).parents[1]
 # From the bottom up: a module may import only what stands above it in this list.
 ORDER = [
     "_version",
+    "_signal",
+    "_desk",
     "_timeouts",
     "_errors",
     "_codes",
@@ -40,6 +42,7 @@ ORDER = [
     "_http",
     "_loops",
     "_watchdog",
+    "_held",
     "_drivers",
     "_pump",
     "oauth._grants",
@@ -51,6 +54,7 @@ ORDER = [
     "oauth._load",
     "oauth._function",
     "oauth",
+    "_file_lock",
     "_endpoints._checks",
     "_endpoints.files",
     "_workflow_inputs",
@@ -88,9 +92,10 @@ ORDER = [
     "dialog._converse",
     "dialog",
 ]
-HTTPX = {"_http", "_loops", "_drivers", "_client"}
+HTTPX = {"_held", "_http", "_loops", "_drivers", "_client"}
 ASYNC = {
     *(
+        "_held",
         "_loops",
         "_drivers",
         "_streams",
