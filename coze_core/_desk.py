@@ -308,6 +308,8 @@ class Lease:
         self.connection = None
         DESK.forget(self)
         _give_back(self._held, os.getpid())
+        if self._ticket is not None:
+            self._ticket.signal.give()  # whoever waits with it need not wait any longer
 
 
 def _release(lock: ConversationLock, key: str) -> None:

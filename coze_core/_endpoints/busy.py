@@ -152,6 +152,8 @@ class _Turn:
     def _check(self) -> None:
         if self._lease.superseded:
             raise superseded(self._lease)
+        if self._lease.over:  # whoever wanted it has given up
+            raise self._too_long()
 
     def _pause(self, error: CozeError) -> Flow[None]:
         self._check()

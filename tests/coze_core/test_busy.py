@@ -1,6 +1,7 @@
 """One chat at a time in a conversation: waiting, barging in, going elsewhere."""
 
 import asyncio
+import contextlib
 import gc
 import subprocess
 import sys
@@ -302,6 +303,46 @@ def test_an_abandoned_stream_lets_the_next_one_in(client, ask, gate, conversatio
     gate.open.set()
     assert client.chat.stream(**ask("What is 2 + 3?", **wait)).until_done().answer == "2 + 3 = 5"
     kept.close()
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_streams_of_an_event_loop_that_are_given_up_let_the_next_one_in(
+    emulator, ask, gate, conversation, backend
+):
+    client = AsyncCozeClient(emulator.token, base_url=emulator.base_url)
+    wait = {"conversation_id": conversation, "on_busy": "wait"}
+
+    async def main():
+        pieces = client.chat.stream(**ask("a", "gate", **wait)).text()
+        assert await anext(pieces) == "begin "
+        await pieces.aclose()
+        async with client.chat.stream(**ask("a", "gate", **wait)) as stream:
+            async with contextlib.aclosing(stream.text()) as pieces:
+                assert await anext(pieces) == "begin "
+        with anyio.CancelScope() as scope:
+            async with client.chat.stream(**ask("a", "gate", **wait)) as stream:
+                async for _ in stream:
+                    scope.cancel()
+        return await one(client, ask("What is 2 + 3?", **wait))
+
+    assert anyio.run(main, backend=backend) == "2 + 3 = 5"
+
+
+def test_studio_takes_turns_and_lets_barge_in(emulator, gate, studio, ask):
+    studio.add_bot(emulator.bots["gate"])  # bots of one name have one id
+    with CozeClient(studio.token, base_url=studio.base_url) as client:
+        where = {"conversation_id": client.conversations.create().id}
+        old = client.chat.stream(**ask("a", "gate", **where))
+        pieces = old.text()
+        next(pieces)
+        chat = ask("What is 2 + 3?", **where, on_busy="cancel_previous")
+        assert client.chat.stream(**chat).until_done().answer == "2 + 3 = 5"
+        with pytest.raises(ChatSupersededError):
+            list(pieces)
+        chat["on_busy"] = "wait"
+        with ThreadPoolExecutor(6) as threads:
+            found = threads.map(lambda _: client.chat.stream(**chat).until_done().answer, range(6))
+            assert set(found) == {"2 + 3 = 5"}
 
 
 def test_copies_and_clients_of_both_kinds_share_their_turns(
