@@ -29,28 +29,7 @@ class ConversationLock(Protocol):
     """Keeps other workers out of a conversation, for `CozeClient(conversation_lock=...)`.
 
     Neither method waits; on an event loop they run in a worker thread. A lock must end by itself
-    when its holder dies.
-
-    Example:
-        With Redis, for workers on several machines::
-
-            class RedisConversationLock:
-                def __init__(self, redis, seconds=900):  # longer than any chat
-                    self.redis, self.seconds, self.tokens = redis, seconds, {}
-
-                def try_acquire(self, key: str) -> bool:
-                    token = uuid.uuid4().hex
-                    if not self.redis.set(f"coze:{key}", token, nx=True, ex=self.seconds):
-                        return False
-                    self.tokens[key] = token
-                    return True
-
-                def release(self, key: str) -> None:
-                    script = (
-                        "if redis.call('get', KEYS[1]) == ARGV[1] "
-                        "then return redis.call('del', KEYS[1]) end"
-                    )
-                    self.redis.eval(script, 1, f"coze:{key}", self.tokens.pop(key, ""))
+    when its holder dies. See `FileConversationLock`, and docs/client.md for one with Redis.
     """
 
     def try_acquire(self, key: str) -> bool:
