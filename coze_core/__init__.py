@@ -12,12 +12,21 @@ from typing import TYPE_CHECKING, Any, Final
 from coze_core._version import __version__
 
 if TYPE_CHECKING:
+    from coze_core._audio_models import Room, Transcription, Voice
     from coze_core._auth import Auth, TokenAuth
-    from coze_core._bot_models import Bot, BotSummary, User, Workspace
+    from coze_core._bot_models import Bot, BotSummary, User, Variable, Workspace
     from coze_core._capabilities import Capabilities
     from coze_core._chat_streams import AsyncChatStream, ChatStream
     from coze_core._client import AsyncCozeClient, CozeClient
+    from coze_core._dataset_inputs import ChunkStrategy, DocumentBase
+    from coze_core._dataset_models import (
+        Dataset,
+        DatasetDocument,
+        DatasetImage,
+        DocumentProgress,
+    )
     from coze_core._desk import ConversationLock
+    from coze_core._downloads import AsyncSpeech, Speech
     from coze_core._errors import (
         APIConnectionError,
         APIStatusError,
@@ -30,6 +39,7 @@ if TYPE_CHECKING:
         ContextLengthError,
         ConversationBusyError,
         CozeError,
+        DocumentFailedError,
         ErrorResponse,
         IncompleteStreamError,
         InternalServerError,
@@ -83,6 +93,7 @@ if TYPE_CHECKING:
         object_string,
     )
     from coze_core._paging import AsyncPager, Page, Pager
+    from coze_core._progress import progress_bar
     from coze_core._reader import AnyChatEvent, ChatEventReader
     from coze_core._retry import RetryPolicy
     from coze_core._sse import ServerSentEvent, SSEDecoder, encode_event
@@ -139,6 +150,7 @@ __all__ = [
     "AsyncChatStream",
     "AsyncCozeClient",
     "AsyncPager",
+    "AsyncSpeech",
     "AsyncWorkflowStream",
     "AudioDelta",
     "Auth",
@@ -160,6 +172,7 @@ __all__ = [
     "ChatRequiresAction",
     "ChatStream",
     "ChatSupersededError",
+    "ChunkStrategy",
     "ConflictError",
     "ContextLengthError",
     "Conversation",
@@ -167,7 +180,13 @@ __all__ = [
     "ConversationLock",
     "CozeClient",
     "CozeError",
+    "Dataset",
+    "DatasetDocument",
+    "DatasetImage",
     "DeviceCode",
+    "DocumentBase",
+    "DocumentFailedError",
+    "DocumentProgress",
     "EnterMessage",
     "ErrorEvent",
     "ErrorResponse",
@@ -206,9 +225,11 @@ __all__ = [
     "QuotaExceededError",
     "RateLimitError",
     "RetryPolicy",
+    "Room",
     "SSEDecoder",
     "Section",
     "ServerSentEvent",
+    "Speech",
     "StreamDone",
     "Timeouts",
     "TokenAuth",
@@ -217,6 +238,7 @@ __all__ = [
     "ToolCall",
     "ToolOutput",
     "ToolResponseCompleted",
+    "Transcription",
     "Turn",
     "UnknownEvent",
     "UnknownWorkflowEvent",
@@ -224,7 +246,9 @@ __all__ = [
     "Usage",
     "User",
     "UserAuth",
+    "Variable",
     "VerboseCompleted",
+    "Voice",
     "WorkflowDone",
     "WorkflowErrorEvent",
     "WorkflowEvent",
@@ -246,15 +270,20 @@ __all__ = [
     "encode_event",
     "load_auth",
     "object_string",
+    "progress_bar",
 ]
 
 # The same names by module, for the interpreter.
 _PLACES: Final[dict[str, tuple[str, ...]]] = {
+    "_audio_models": ("Room", "Transcription", "Voice"),
     "_auth": ("Auth", "TokenAuth"),
-    "_bot_models": ("Bot", "BotSummary", "User", "Workspace"),
+    "_bot_models": ("Bot", "BotSummary", "User", "Variable", "Workspace"),
     "_capabilities": ("Capabilities",),
     "_client": ("AsyncCozeClient", "CozeClient"),
     "_timeouts": ("Timeouts",),
+    "_dataset_inputs": ("ChunkStrategy", "DocumentBase"),
+    "_dataset_models": ("Dataset", "DatasetDocument", "DatasetImage", "DocumentProgress"),
+    "_downloads": ("AsyncSpeech", "Speech"),
     "_errors": (
         "APIConnectionError",
         "APIStatusError",
@@ -267,6 +296,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "ContextLengthError",
         "ConversationBusyError",
         "CozeError",
+        "DocumentFailedError",
         "ErrorResponse",
         "IncompleteStreamError",
         "InternalServerError",
@@ -321,6 +351,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "object_string",
     ),
     "_paging": ("AsyncPager", "Page", "Pager"),
+    "_progress": ("progress_bar",),
     "_reader": ("AnyChatEvent", "ChatEventReader"),
     "_retry": ("RetryPolicy",),
     "_sse": ("ServerSentEvent", "SSEDecoder", "encode_event"),

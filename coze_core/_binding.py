@@ -13,7 +13,9 @@ from collections.abc import Awaitable, Callable
 from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from coze_core._auth import Auth
+from coze_core._call import Call
 from coze_core._chat_streams import AsyncChatStream, ChatStream
+from coze_core._downloads import AsyncSpeech, Speech
 from coze_core._flow import Flow
 from coze_core._models import WireModel
 from coze_core._paging import AsyncPager, Page, Pager, Pages
@@ -46,6 +48,9 @@ class Runs(Protocol):
     def open_workflow(self, request: StreamRequest, /) -> WorkflowStream:
         """Return a workflow's stream that is not open yet."""
 
+    def open_speech(self, call: Call, /) -> Speech:
+        """Return speech that is not asked for yet."""
+
 
 class AsyncRuns(Protocol):
     """What the awaiting client offers to its resources."""
@@ -65,6 +70,9 @@ class AsyncRuns(Protocol):
 
     def open_workflow(self, request: StreamRequest, /) -> AsyncWorkflowStream:
         """Return a workflow's stream that is not open yet."""
+
+    def open_speech(self, call: Call, /) -> AsyncSpeech:
+        """Return speech that is not asked for yet."""
 
 
 class Resource:
@@ -239,6 +247,24 @@ def async_running(
         return await resource.client.run(plan)
 
     return Method(make, call, "WorkflowRun")
+
+
+def speaking(make: Callable[P, Call]) -> Method[Resource, P, Speech]:
+    """Bind speech to the blocking client."""
+
+    def call(resource: Resource, /, *args: P.args, **kwargs: P.kwargs) -> Speech:
+        return resource.client.open_speech(make(*args, **kwargs))
+
+    return Method(make, call, "Speech")
+
+
+def async_speaking(make: Callable[P, Call]) -> Method[AsyncResource, P, AsyncSpeech]:
+    """Bind speech to the awaiting client."""
+
+    def call(resource: AsyncResource, /, *args: P.args, **kwargs: P.kwargs) -> AsyncSpeech:
+        return resource.client.open_speech(make(*args, **kwargs))
+
+    return Method(make, call, "AsyncSpeech")
 
 
 def paging(make: Callable[P, Pages[M]]) -> Method[Resource, P, Pager[M]]:

@@ -1,4 +1,4 @@
-"""The wire models of bots, workspaces and users (protocol notes, sections 6.4 and 6.5)."""
+"""Wire models: bots, workspaces, users and variables (protocol notes, sections 6.4 and 6.5)."""
 
 from __future__ import annotations
 
@@ -122,3 +122,24 @@ class User(WireModel):
     user_name: Text = ""
     nick_name: Text = ""
     avatar_url: Text = ""
+
+
+class Variable(WireModel):
+    """What a bot or an app keeps of one user under one name.
+
+    Attributes:
+        keyword: Its name.
+        value: Its value.
+        create_time: When it was set first, in Unix seconds; 0 for a default value.
+        update_time: When it was set last; 0 for a default value.
+    """
+
+    keyword: str = ""
+    value: Text = ""
+    create_time: OptionalNumber = None
+    update_time: OptionalNumber = None
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nobody has set it."""
+        return not self.create_time and not self.update_time

@@ -35,11 +35,13 @@ class Upload:
         file_name: The name the server stores.
         open: Returns the content from its start, so that a second attempt sends all of it.
         content_type: The media type, or None to let the server find out.
+        fields: Further fields of the form.
     """
 
     file_name: str
     open: Callable[[], bytes | BinaryIO]
     content_type: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 FileInput: TypeAlias = (
@@ -71,6 +73,7 @@ class Call:
         upload: A file to send instead of JSON.
         headers: Further headers.
         stream: Whether the reply's body is to be read as it comes.
+        binary: Whether that body is a file rather than events.
         repeatable: Whether sending it twice does no harm.
         timeout: The most that each wait of this call may take, in seconds, where the client's own
             timeouts are longer.
@@ -86,6 +89,7 @@ class Call:
     upload: Upload | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     stream: bool = False
+    binary: bool = False
     repeatable: bool = False
     timeout: float | None = None
     patience: float | None = None
@@ -232,9 +236,17 @@ class Reply:
             raise self._wrong_shape(model)
         return self.parse(model, data)
 
-    def read_list(self, model: type[M]) -> list[M]:
-        """Return the payload as a list; a missing one is an empty list (section 2.4)."""
+    def read_list(self, model: type[M], place: str = "") -> list[M]:
+        """Return the payload as a list; a missing one is an empty list (section 2.4).
+
+        Args:
+            model: The type of one item.
+            place: The key of the list within the payload, or beside it (section 1.4).
+        """
         data = self.data()
+        if place:
+            holder = data if isinstance(data, Mapping) else self.payload
+            data = holder.get(place) if isinstance(holder, Mapping) else None
         if data is None:
             return []
         if not isinstance(data, list):
@@ -299,3 +311,21 @@ def is_event_stream(content_type: str, head: bytes) -> bool | None:
     if any(start.startswith(field) for field in fields):
         return True
     return None if any(field.startswith(start) for field in fields) else False
+
+
+def is_file(content_type: str, head: bytes) -> bool | None:
+    """Tell a file from a JSON or HTML body (sections 1.3 and 6.8).
+
+    Args:
+        content_type: The reply's content type; some proxies strip or change it.
+        head: The first bytes of the body.
+
+    Returns:
+        True or False, or None when more bytes are needed to tell.
+    """
+    if content_type.startswith(("audio/", "video/", "application/octet-stream")):
+        return True
+    if "json" in content_type or content_type.startswith("text/"):
+        return False
+    start = head.lstrip(b" \t\r\n")
+    return start[:1] not in b"{[<" if start else None

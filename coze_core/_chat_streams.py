@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
-from coze_core._drivers import AsyncBody, AsyncDriver, Body, SyncDriver
+from coze_core._bodies import AsyncBody, Body
+from coze_core._desk import Lease
+from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._endpoints.busy import done
 from coze_core._flow import Flow
 from coze_core._models import Chat
@@ -35,16 +37,21 @@ class _Leaving:
             raise ValueError("the chat's ids are not known yet: read an event first")
         return {"conversation_id": turn.conversation_id, "chat_id": turn.chat_id}
 
-    def farewell(self) -> Flow[None] | None:
-        wanted = self._asked.cancel_on_close or self._pump.superseded
-        said = None
-        if wanted and self._asked.can_cancel and self._pump.should_cancel:
-            said = self._said.quick_cancel(**self.ids())
+    def wants_farewell(self) -> bool:
         lease = self._asked.lease
-        if lease is not None and lease.holds:
-            return done(lease, said)
-        self.let_go()
-        return said
+        if self._cancels or (lease is not None and lease.holds):
+            return True
+        self.let_go()  # nobody is to be told
+        return False
+
+    def farewell(self) -> Flow[None]:
+        said = self._said.quick_cancel(**self.ids()) if self._cancels else None
+        return done(self._asked.lease or Lease(), said)
+
+    @property
+    def _cancels(self) -> bool:
+        wanted = self._asked.cancel_on_close or self._pump.superseded
+        return wanted and self._asked.can_cancel and self._pump.should_cancel
 
     def begun(self, body: Body | AsyncBody | None) -> None:
         if self._asked.lease is not None and body is not None:
@@ -115,7 +122,10 @@ class ChatStream(EventStream[Increment]):
         """
         return self._driver.run(self._flows.cancel(**self._chat.ids()))
 
-    def _farewell(self) -> Flow[None] | None:
+    def _wants_farewell(self) -> bool:
+        return self._chat.wants_farewell()
+
+    def _farewell(self) -> Flow[None]:
         return self._chat.farewell()
 
 
@@ -183,5 +193,8 @@ class AsyncChatStream(AsyncEventStream[Increment]):
         """
         return await self._driver.run(self._flows.cancel(**self._chat.ids()))
 
-    def _farewell(self) -> Flow[None] | None:
+    def _wants_farewell(self) -> bool:
+        return self._chat.wants_farewell()
+
+    def _farewell(self) -> Flow[None]:
         return self._chat.farewell()

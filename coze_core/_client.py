@@ -25,6 +25,7 @@ from coze_core._config import (
     resolve_base_url,
 )
 from coze_core._desk import Busy, ConversationLock, Lease
+from coze_core._downloads import AsyncSpeech, Speech
 from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._endpoints import busy, chat
 from coze_core._flow import Flow, send
@@ -349,6 +350,9 @@ class CozeClient(_Base[SyncDriver]):
         self.users = resources.Users(self)
         self.oauth = resources.OAuth(self)
         self.workflows = workflow_resources.Workflows(self)
+        self.variables = resources.Variables(self)
+        self.datasets = resources.Datasets(self)
+        self.audio = resources.Audio(self)
 
     def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
@@ -378,6 +382,10 @@ class CozeClient(_Base[SyncDriver]):
         """Return a workflow's stream that is opened when it is entered or iterated."""
         pump = workflow_pump(request, self._config)
         return WorkflowStream(self._driver, pump, request, self._flows)
+
+    def open_speech(self, call: Call, /) -> Speech:
+        """Return speech that is asked for when it is entered, iterated over or read."""
+        return Speech(self._driver, lambda: session(send(call), self._auth, self._config.retry))
 
     def close(self) -> None:
         """Close the connections; the client opens new ones if it is used again."""
@@ -467,6 +475,9 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         self.users = resources.AsyncUsers(self)
         self.oauth = resources.AsyncOAuth(self)
         self.workflows = workflow_resources.AsyncWorkflows(self)
+        self.variables = resources.AsyncVariables(self)
+        self.datasets = resources.AsyncDatasets(self)
+        self.audio = resources.AsyncAudio(self)
 
     async def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
@@ -496,6 +507,12 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         """Return a workflow's stream that is opened when it is entered or iterated."""
         pump = workflow_pump(request, self._config)
         return AsyncWorkflowStream(self._driver, pump, request, self._flows)
+
+    def open_speech(self, call: Call, /) -> AsyncSpeech:
+        """Return speech that is asked for when it is entered, iterated over or read."""
+        return AsyncSpeech(
+            self._driver, lambda: session(send(call), self._auth, self._config.retry)
+        )
 
     async def aclose(self) -> None:
         """Close the connections of this event loop; new ones are opened if it is used again."""

@@ -86,7 +86,7 @@ CODES: Final[dict[int, CodeFact]] = {
     4008: CodeFact(
         errors.QuotaExceededError, "The daily limit is reached.", "已达到当日调用上限。"
     ),
-    4009: CodeFact(errors.InternalServerError, *_LATER, not_started=True),
+    4009: CodeFact(errors.InternalServerError, *_LATER),
     4010: CodeFact(
         errors.ContextLengthError,
         "Send a shorter history or give the bot a model with a larger context.",
@@ -312,7 +312,7 @@ def workflow_failed_error(
 
 def not_started(error: APIStatusError) -> bool:
     """Whether the refusal proves that the server has not begun to act on the request."""
-    if isinstance(error, ChatFailedError):
+    if isinstance(error, ChatFailedError) or (error.status_code or 0) >= 500:
         return False
     return fact(error.code, error.status_code).not_started or (
         error.status_code == 429 and error.retryable

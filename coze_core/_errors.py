@@ -21,9 +21,10 @@
     ├── ChatSupersededError                           a newer chat took its place; see `.turn`
     ├── ChatFailedError                               the run itself failed, after it had begun
     ├── WorkflowFailedError                           the same of a workflow; see `.run`
+    ├── DocumentFailedError                           a document of a dataset could not be processed
     ├── ProtocolError                                 the server sent something that is not Coze
     ├── UnsupportedError                              this kind of server lacks it: not sent
-    └── PollTimeoutError (also TimeoutError)          a polled chat did not end in time
+    └── PollTimeoutError (also TimeoutError)          what was polled did not end in time
 
 A failed run whose code is known is a `ChatFailedError` *and* the class of that code, so both
 `except ChatFailedError` and `except RateLimitError` catch a run that ended for lack of quota.
@@ -34,10 +35,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from coze_core._dataset_models import DocumentProgress
     from coze_core._turn import Turn
     from coze_core._workflow_run import WorkflowRun
 
@@ -338,6 +340,16 @@ class ChatSupersededError(CozeError):
             chat_id=chat_id,
             conversation_id=conversation_id,
         )
+
+
+class DocumentFailedError(CozeError):
+    """A document of a dataset could not be processed.
+
+    Attributes:
+        documents: Those that failed, each with what the server says about it.
+    """
+
+    documents: Sequence[DocumentProgress] = ()
 
 
 class ProtocolError(CozeError):

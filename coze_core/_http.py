@@ -98,9 +98,10 @@ def multipart(call: Call, content: Any) -> dict[str, Any]:
         return {}
     part = (Path(upload.file_name).name or "file", content)
     return {
+        "data": upload.fields,
         "files": {
             _MULTIPART_FIELD: (*part, upload.content_type) if upload.content_type else part,
-        }
+        },
     }
 
 

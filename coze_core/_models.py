@@ -174,7 +174,10 @@ _STATUS_SPELLINGS = {
     "cancelled": "canceled",
     "required_action": "requires_action",
 }
-TERMINAL_STATUSES = frozenset({"completed", "failed", "canceled", "requires_action", "expired"})
+# A failure by whatever name; the last two are Studio's.
+FAILED_STATUSES = frozenset({"failed", "expired", "deleted"})
+OVER_STATUSES = FAILED_STATUSES | {"completed", "canceled"}
+TERMINAL_STATUSES = OVER_STATUSES | {"requires_action"}
 # Usual values: created, in_progress, completed, failed, requires_action, canceled.
 ChatStatus: TypeAlias = str
 

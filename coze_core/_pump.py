@@ -6,6 +6,7 @@ No I/O here; the streams read blocks and ask this what they mean.
 from __future__ import annotations
 
 import abc
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
@@ -79,11 +80,13 @@ class StreamPump(abc.ABC, Generic[Item]):
 
     Attributes:
         over: Whether nothing more will be read.
+        failure: To be raised once what came before it is handed out; or None.
         secret: The token the stream was opened with, to be kept out of errors.
     """
 
     def __init__(self, idle: float, clock: Callable[[], float]) -> None:
         self.over = False
+        self.failure: CozeError | None = None
         self.secret = ""
         self._idle = idle
         self._clock = clock
@@ -153,6 +156,7 @@ class Pump(StreamPump[Increment]):
         self.superseded = False  # by a newer chat of the same conversation
         self._decoder = SSEDecoder()
         self._reader = request.reader()
+        self._cut = False  # the connection broke, so the chat may go on without us
 
     @property
     def log_id(self) -> str | None:
@@ -172,7 +176,7 @@ class Pump(StreamPump[Increment]):
         return turn.error
 
     def feed(self, block: bytes) -> list[Increment]:
-        """Take a block; afterwards look at `turn.error` and `over`.
+        """Take a block; afterwards look at `turn.error`, `over` and `failure`, in this order.
 
         Raises:
             ProtocolError: If the bytes are not the protocol.
@@ -194,27 +198,45 @@ class Pump(StreamPump[Increment]):
         if not frames:
             self._no_news()
             return []
-        taken = self._take(self._reader.read(frames))
-        if taken and type(taken[-1][2]) is events.Ping:
+        try:
+            read = self._reader.read(frames)
+        except ProtocolError as error:
+            read = self._readable(frames)
+            self.failure = error
+        taken = self._take(read)
+        # The last one tells nearly always; a PING may follow news in the same block.
+        if (
+            taken
+            and type(taken[-1][2]) is events.Ping
+            and all(type(item[2]) is events.Ping for item in taken)
+        ):
             self._no_news()
         elif self._quiet_since is not None:
             self._quiet_since = None
         return taken
 
-    def finish(self) -> list[Increment]:
-        """Say that the body has ended.
+    def _readable(self, frames: list[ServerSentEvent]) -> list[AnyChatEvent]:
+        """Read up to the event that cannot be read."""
+        read: list[AnyChatEvent] = []
+        with contextlib.suppress(ProtocolError):
+            for frame in frames:
+                read += self._reader.read([frame])
+        return read
 
-        Raises:
-            IncompleteStreamError: If the chat had not.
-        """
+    def finish(self) -> list[Increment]:
+        """Say that the body has ended; if the chat had not, `failure` says so."""
         try:
-            taken = self._take(self._reader.read(self._decoder.close()))
+            read = self._reader.read(self._decoder.close())
         except ProtocolError as error:  # half an event: the stream was cut inside it
-            raise self.incomplete() from error
+            self.failure = self.incomplete()
+            self.failure.__cause__ = error
+            return []
+        taken = self._take(read)
         turn = self.turn
         if not turn.ended_by and turn.error is None:
             if not turn.finished:
-                raise self.incomplete()
+                self.failure = self.incomplete()
+                return taken
             turn.ended_by = "eof"
         self.over = True
         return taken
@@ -241,6 +263,7 @@ class Pump(StreamPump[Increment]):
                 return None
             if not isinstance(error, APITimeoutError | IncompleteStreamError):
                 error = self.incomplete(str(error.message))
+            self._cut = isinstance(error, IncompleteStreamError) and not closed
             error.turn = turn
         self.identify(error)
         return error
@@ -284,9 +307,13 @@ class Pump(StreamPump[Increment]):
 
     @property
     def should_cancel(self) -> bool:
-        """Whether the chat may still be running on the server, and is known well enough."""
+        """Whether the chat may still be running on the server, and is known well enough.
+
+        After a cut it may be running and its answer can still be fetched (section 2.4), so it is
+        left alone: nobody has given it up.
+        """
         turn = self.turn
-        ended = turn.finished or turn.ended_by or turn.error is not None
+        ended = turn.finished or turn.ended_by or turn.error is not None or self._cut
         return not ended and bool(turn.chat_id and turn.conversation_id)
 
     def _take(self, read: list[AnyChatEvent]) -> list[Increment]:

@@ -7,7 +7,6 @@ request is bounded, and it never replaces or holds up the exception that made us
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Generator, Iterator
 from types import TracebackType
@@ -15,12 +14,15 @@ from typing import Final, Generic, Protocol, Self, TypeVar
 
 import anyio
 
+from coze_core._bodies import AsyncBody, Body
 from coze_core._call import Reply
-from coze_core._drivers import AsyncBody, AsyncDriver, Body, SyncDriver
+from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._errors import CozeError
 from coze_core._flow import Flow
+from coze_core._loops import nobody_waits
 from coze_core._models import Chat
 from coze_core._pump import CANCEL_SECONDS, DRAIN_SECONDS, StreamPump, StreamRequest
+from coze_core._unlisted import Unlisted, unlisted
 from coze_core._watchdog import Bound, ends_at
 
 T = TypeVar("T")
@@ -75,9 +77,13 @@ class _Stream(Generic[Item]):
         if not self._pump.over:
             raise self._pump.incomplete("it was closed")
 
-    def _farewell(self) -> Flow[None] | None:
-        """Return what is to be said to the server on leaving, if anything."""
-        return None
+    def _wants_farewell(self) -> bool:
+        """Whether something is to be said to the server on leaving."""
+        return False
+
+    def _farewell(self) -> Flow[None]:
+        """Return how to say it."""
+        yield from ()
 
 
 class EventStream(_Stream[Item]):
@@ -157,6 +163,7 @@ class EventStream(_Stream[Item]):
         if body is None or self._closed:
             raise RuntimeError("the stream is closed")
         pump = self._pump
+        bounded = self._ends != _NEVER
         blocks = body.blocks()  # one generator for all reads: given up half-way it would close
         try:
             with self._bounded(body) as bound:
@@ -167,11 +174,16 @@ class EventStream(_Stream[Item]):
                             yield batch
                         if pump.over:
                             break
-                        self._check_deadline()
+                        if pump.failure is not None:
+                            raise pump.failure
+                        if bounded:
+                            self._check_deadline()
                     else:
                         batch = pump.finish()
                         if batch:
                             yield batch
+                        if pump.failure is not None:
+                            raise pump.failure
                 except CozeError as error:
                     if bound.passed:
                         raise pump.too_slow(self._request.deadline or 0) from error
@@ -202,7 +214,7 @@ class EventStream(_Stream[Item]):
 
     def _check_deadline(self) -> None:
         """See to the deadline where no socket can be shut down: at least between two reads."""
-        if self._ends != _NEVER and self._driver.config.retry.clock() > self._ends:
+        if self._driver.config.retry.clock() > self._ends:
             raise self._pump.too_slow(self._request.deadline or 0)
 
     def _drain(self, body: Body, blocks: Iterator[bytes]) -> None:
@@ -229,10 +241,9 @@ class EventStream(_Stream[Item]):
             if self._batches is not None:
                 self._batches.close()
         self._body.close()
-        farewell = self._farewell()
-        if farewell is not None:
+        if self._wants_farewell():
             try:
-                self._driver.run(farewell)
+                self._driver.run(self._farewell())
             except CozeError as error:
                 _LOG.debug("the chat could not be cancelled: %s", error)
 
@@ -250,8 +261,10 @@ class AsyncEventStream(_Stream[Item]):
         super().__init__(pump, request, flows)
         self._driver = driver
         self._body: AsyncBody | None = None
-        self._blocks: AsyncGenerator[bytes, None] | None = None
-        self._batches: AsyncGenerator[list[Item], None] | None = None
+        self._blocks: Unlisted[bytes] | None = None
+        self._batches: Unlisted[list[Item]] | None = None
+        self._leaving: anyio.Event | None = None
+        self._left_for_good = False
         self._ends = _NEVER
 
     async def __aenter__(self) -> Self:
@@ -269,7 +282,8 @@ class AsyncEventStream(_Stream[Item]):
             if not isinstance(stream, AsyncBody):
                 raise TypeError("an awaiting stream needs an awaiting driver")
             self._body = stream
-            self._blocks = stream.blocks()
+            self._blocks = Unlisted(stream.blocks())
+            self._driver.expect(self._take_leave)
 
     async def __aexit__(
         self,
@@ -309,10 +323,10 @@ class AsyncEventStream(_Stream[Item]):
         if not self._in_block:
             await self.aclose()
 
-    async def _reading(self) -> AsyncGenerator[list[Item], None]:
+    async def _reading(self) -> Unlisted[list[Item]]:
         if self._batches is None:
             await self._open()
-            self._batches = self._read()
+            self._batches = Unlisted(self._read())
         return self._batches
 
     async def _read(self) -> AsyncGenerator[list[Item], None]:
@@ -330,6 +344,8 @@ class AsyncEventStream(_Stream[Item]):
                         yield batch
                     if pump.over:
                         break
+                    if pump.failure is not None:
+                        raise pump.failure
             except CozeError as error:
                 told = pump.broken(error, closed=self._closed)
                 if told is not None:
@@ -345,7 +361,7 @@ class AsyncEventStream(_Stream[Item]):
         finally:
             await self._leave(in_a_hurry=hurry)
 
-    async def _block(self, blocks: AsyncGenerator[bytes, None]) -> bytes | None:
+    async def _block(self, blocks: Unlisted[bytes]) -> bytes | None:
         if self._ends == _NEVER:
             return await anext(blocks, None)
         return await self._within_deadline(anext(blocks, None))
@@ -357,7 +373,7 @@ class AsyncEventStream(_Stream[Item]):
             return await work
         raise self._pump.too_slow(self._request.deadline or 0)
 
-    async def _drain(self, blocks: AsyncGenerator[bytes, None]) -> None:
+    async def _drain(self, blocks: Unlisted[bytes]) -> None:
         """Read the end of the body, so that the connection can serve again."""
         with anyio.move_on_after(DRAIN_SECONDS), contextlib.suppress(CozeError):
             async for _ in blocks:
@@ -371,6 +387,33 @@ class AsyncEventStream(_Stream[Item]):
         if self._closed or self._body is None:
             self._closed = True
             return
+        if (in_a_hurry or nobody_waits()) and self._wants_farewell():
+            await self._close()
+            await self._driver.in_background(self._take_leave)
+        else:
+            await self._take_leave()
+
+    async def _take_leave(self) -> None:
+        """Close the stream and tell the server, if that has not been done; also at the loop's end.
+
+        A task that is at it may be cancelled half-way; then this is called again.
+        """
+        while self._leaving is not None:
+            await self._leaving.wait()
+        if self._left_for_good:
+            return
+        self._leaving = leaving = anyio.Event()
+        try:
+            await self._close()
+            if self._wants_farewell():
+                await unlisted(self._tell_the_server())
+            self._left_for_good = True
+            self._driver.forget(self._take_leave)
+        finally:
+            self._leaving = None
+            leaving.set()
+
+    async def _close(self) -> None:
         self._closed = True
         with anyio.CancelScope(shield=True):
             for generator in (self._batches, self._blocks):
@@ -378,18 +421,12 @@ class AsyncEventStream(_Stream[Item]):
                 with contextlib.suppress(RuntimeError):
                     if generator is not None:
                         await generator.aclose()
-            await self._body.aclose()
-        farewell = self._farewell()
-        if farewell is None:
-            return
-        if in_a_hurry:
-            await self._driver.in_background(functools.partial(self._tell_the_server, farewell))
-        else:
-            await self._tell_the_server(farewell)
+            if self._body is not None:
+                await self._body.aclose()
 
-    async def _tell_the_server(self, farewell: Flow[None]) -> None:
+    async def _tell_the_server(self) -> None:
         with anyio.move_on_after(CANCEL_SECONDS, shield=True):
             try:
-                await self._driver.run(farewell)
+                await self._driver.run(self._farewell())
             except CozeError as error:
                 _LOG.debug("the chat could not be cancelled: %s", error)

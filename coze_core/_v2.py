@@ -13,6 +13,7 @@ from typing import Any, Final, ParamSpec, cast
 
 from coze_core._call import Call, Reply
 from coze_core._endpoints import chat
+from coze_core._endpoints._checks import check_seconds
 from coze_core._errors import APITimeoutError, PollTimeoutError
 from coze_core._flow import Flow, send
 from coze_core._models import Chat, Id, Message, WireModel
@@ -123,7 +124,7 @@ def _like(
 @_like(chat.create_and_poll)
 def create_and_poll(*, poll_timeout: float = 600.0, **arguments: Any) -> Flow[Turn]:
     """Ask in one request and wait for the reply (section 9.2)."""
-    chat.check_seconds("poll_timeout", poll_timeout)
+    check_seconds("poll_timeout", poll_timeout)
     call = _translated(chat.stream(**arguments).call)
     body = {**(call.json or {}), "stream": False}
     try:

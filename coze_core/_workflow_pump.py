@@ -46,7 +46,14 @@ class WorkflowPump(StreamPump[WorkflowEvent]):
             ProtocolError: If the bytes are not the protocol.
             APITimeoutError: If there have been only heartbeats for too long.
         """
-        taken = self._take(read_workflow_events(self._decoder.feed(block)))
+        taken: list[WorkflowEvent] = []
+        try:
+            for frame in self._decoder.feed(block):
+                taken += self._take(read_workflow_events([frame]))
+                if self.over:
+                    break
+        except ProtocolError as error:  # what came before it is handed out first
+            self.failure = error
         if all(isinstance(event, WorkflowPing) for event in taken):
             self._no_news()
         else:
@@ -54,18 +61,16 @@ class WorkflowPump(StreamPump[WorkflowEvent]):
         return taken
 
     def finish(self) -> list[WorkflowEvent]:
-        """Say that the body has ended.
-
-        Raises:
-            IncompleteStreamError: If the run had not.
-        """
+        """Say that the body has ended; if the run had not, `failure` says so."""
+        taken: list[WorkflowEvent] = []
         try:
             taken = self._take(read_workflow_events(self._decoder.close()))
         except ProtocolError as error:  # half an event: the stream was cut inside it
-            raise self.incomplete() from error
-        if not self.run.over:
-            raise self.incomplete()
-        self.over = True
+            self.failure = self.incomplete()
+            self.failure.__cause__ = error
+        if not self.run.over and self.failure is None:
+            self.failure = self.incomplete()
+        self.over = self.failure is None
         return taken
 
     def _take(self, events: list[WorkflowEvent]) -> list[WorkflowEvent]:

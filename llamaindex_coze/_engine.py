@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from coze_core import AsyncCozeClient, CozeClient, dialog
 from coze_core.dialog import (
+    OF_MODEL,
     PER_CALL,
     Ask,
     ResponseFormat,
+    Unlisted,
     call_options,
     converse,
     converse_async,
@@ -27,6 +29,7 @@ __all__ = [
     "AsyncCozeClient",
     "CozeClient",
     "ResponseMaker",
+    "Unlisted",
     "ask_of",
     "check_settings",
     "converse",
@@ -45,7 +48,7 @@ def check_settings(model: CozeSettings) -> None:
     Raises:
         ValueError: What is wrong.
     """
-    dialog.ask_of({name: getattr(model, name) for name in (*PER_CALL, "protocol")}, streamed=True)
+    dialog.ask_of({name: getattr(model, name) for name in (*PER_CALL, *OF_MODEL)}, streamed=True)
 
 
 def ask_of(model: CozeSettings, kwargs: Mapping[str, Any], *, streamed: bool) -> Ask:
@@ -62,7 +65,7 @@ def ask_of(model: CozeSettings, kwargs: Mapping[str, Any], *, streamed: bool) ->
     given = dict(kwargs)
     stop = given.pop("stop", None)
     stops = model.stop if stop is None else [stop] if isinstance(stop, str) else stop
-    fields = {name: getattr(model, name) for name in (*PER_CALL, "protocol")}
+    fields = {name: getattr(model, name) for name in (*PER_CALL, *OF_MODEL)}
     options = fields | call_options("Coze", given)
     wanted = options.get("response_format")
     if isinstance(wanted, Mapping):

@@ -92,14 +92,3 @@ def _check_ext(ext: Mapping[str, str] | None) -> None:
             raise ValueError(f"ext takes {', '.join(sorted(_EXT))}; not {name!r}")
         if not isinstance(value, str):
             raise TypeError(f"ext[{name!r}] must be a string")
-
-
-def seconds(deadline: float | None) -> float | None:
-    """Return a deadline that can be.
-
-    Raises:
-        ValueError: If it is not positive.
-    """
-    if deadline is not None and not deadline > 0:
-        raise ValueError("deadline must be more than 0 seconds")
-    return deadline

@@ -70,8 +70,9 @@ def done(lease: Lease, before: Flow[None] | None = None) -> Flow[None]:
 def remember(lease: Lease, chat: Chat) -> Flow[None]:
     """Keep in mind which chat runs that nobody follows, so that a later one can cancel it."""
     memo = (yield from here()).memo
-    memo.keep(memo.slot(("chat", chat.conversation_id)), chat.id, _REMEMBERED)
-    lease.conversation_id, lease.chat_id = chat.conversation_id, chat.id
+    lease.conversation_id = chat.conversation_id or lease.conversation_id
+    lease.chat_id = chat.id
+    memo.keep(memo.slot(("chat", lease.conversation_id)), chat.id, _REMEMBERED)
 
 
 def superseded(lease: Lease) -> ChatSupersededError:

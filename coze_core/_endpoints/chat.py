@@ -13,12 +13,20 @@ from coze_core._endpoints._checks import (
     check_id,
     check_messages,
     check_meta_data,
+    check_seconds,
     check_variables,
     given,
 )
 from coze_core._errors import ConflictError, CozeError, PollTimeoutError, ProtocolError
 from coze_core._flow import Flow, send
-from coze_core._models import Chat, EnterMessage, Message, ToolOutput
+from coze_core._models import (
+    FAILED_STATUSES,
+    OVER_STATUSES,
+    Chat,
+    EnterMessage,
+    Message,
+    ToolOutput,
+)
 from coze_core._polling import poll_until
 from coze_core._pump import CANCEL_SECONDS, StreamRequest
 from coze_core._turn import Turn
@@ -264,7 +272,6 @@ def _polled(
     chat: Chat, lease: Lease, conversation_id: str | None, poll_timeout: float
 ) -> Flow[Turn]:
     """Wait for the end of a chat and return all of it."""
-    clock = time.monotonic
     ids = {"conversation_id": chat.conversation_id or conversation_id or "", "chat_id": chat.id}
     if not all(ids.values()):
         raise ProtocolError(
@@ -273,36 +280,46 @@ def _polled(
             hint_en="Use stream(), or look into the conversation's messages later.",
             hint_zh="请改用 stream()，或稍后查看会话消息。",
         )
-    ended = (
-        chat
-        if chat.ended
-        else (
-            yield from poll_until(
-                lambda: retrieve(**ids),
-                lambda seen: seen.ended or lease.superseded,
-                clock=clock,
-                deadline=clock() + poll_timeout,
+    try:
+        turn = yield from _outcome(chat, ids, lease, poll_timeout)
+        if turn is None:
+            yield from quick_cancel(**ids)
+            raise PollTimeoutError(
+                f"the chat did not end within {poll_timeout:g} seconds",
+                log_id=chat.log_id,
+                hint_en="Raise poll_timeout=, or use stream().",
+                hint_zh="请调大 poll_timeout=，或改用 stream()。",
             )
+        if turn.error is not None:
+            raise turn.error
+    except CozeError as error:
+        # The chat goes on: whoever is told can look for its answer later.
+        error.chat_id = error.chat_id or ids["chat_id"]
+        error.conversation_id = error.conversation_id or ids["conversation_id"]
+        raise
+    return turn
+
+
+def _outcome(
+    chat: Chat, ids: dict[str, str], lease: Lease, poll_timeout: float
+) -> Flow[Turn | None]:
+    """Wait for the end of a chat and return its turn, or None if it does not end in time."""
+    ended: Chat | None = chat
+    if not chat.ended:
+        ended = yield from poll_until(
+            lambda: retrieve(**ids),
+            lambda seen: seen.ended or lease.superseded,
+            clock=time.monotonic,
+            deadline=time.monotonic() + poll_timeout,
         )
-    )
     if lease.superseded and (ended is None or ended.status not in _WHOLE):
         raise busy.superseded(lease)
     if ended is None:
-        yield from quick_cancel(**ids)
-        raise PollTimeoutError(
-            f"the chat did not end within {poll_timeout:g} seconds",
-            log_id=chat.log_id,
-            hint_en="Raise poll_timeout=, or use stream().",
-            hint_zh="请调大 poll_timeout=，或改用 stream()。",
-            conversation_id=chat.conversation_id,
-            chat_id=chat.id,
-        )
+        return None
     # A failed chat may have no messages, and a listing that fails must not hide why.
-    found = [] if ended.status == "failed" else (yield from messages_of(**ids))
-    turn = Turn.from_messages(ended, found)
-    if turn.error is not None:
-        raise turn.error
-    return turn
+    failed = ended.status in FAILED_STATUSES
+    found = [] if failed else (yield from messages_of(**ids))
+    return Turn.from_messages(ended, found)
 
 
 def retrieve(*, conversation_id: str, chat_id: str) -> Flow[Chat]:
@@ -371,7 +388,7 @@ def cancel(*, conversation_id: str, chat_id: str) -> Flow[Chat]:
         return (yield from send(call)).read(Chat)
     except ConflictError:
         chat = yield from retrieve(conversation_id=conversation_id, chat_id=chat_id)
-        if chat.status in {"completed", "failed", "canceled"}:
+        if chat.status in OVER_STATUSES:
             return chat
         raise
 
@@ -401,7 +418,8 @@ def submit_tool_outputs(
 
     Raises:
         ValueError: No output, or two for the same call.
-        CozeError: The server refused. It is never sent twice.
+        CozeError: The server refused. It is sent again only if the server turned it away unseen,
+            for too many requests.
 
     Example:
         >>> client.chat.submit_tool_outputs(
@@ -522,14 +540,3 @@ def _ids(conversation_id: str, chat_id: str) -> dict[str, str]:
         "conversation_id": check_id("conversation_id", conversation_id),
         "chat_id": check_id("chat_id", chat_id),
     }
-
-
-def check_seconds(name: str, value: float | None) -> float | None:
-    """Return a time that can be waited.
-
-    Raises:
-        ValueError: If it is none.
-    """
-    if value is not None and not value > 0:
-        raise ValueError(f"{name} must be more than 0 seconds")
-    return value

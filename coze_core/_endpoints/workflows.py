@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 from coze_core._call import Call
-from coze_core._endpoints._checks import check_id, check_messages
+from coze_core._endpoints._checks import check_id, check_messages, check_seconds
 from coze_core._endpoints._workflow_bodies import (
     prepared_answer,
     resume_body,
     run_body,
-    seconds,
 )
 from coze_core._endpoints.workflow_info import execution
 from coze_core._errors import PollTimeoutError
@@ -326,8 +325,8 @@ def chat(
 ) -> StreamRequest:
     """Talk to a chatflow and stream its answer.
 
-    If it stops to ask something, the turn's `questions` say so; call this again with the reply as
-    the message and the same conversation_id.
+    If it stops to ask something, the turn is `interrupted` and its answer is the question; call
+    this again with the reply as the message and the same conversation_id.
 
     Args:
         workflow_id: The chatflow; it has to be published.
@@ -370,7 +369,7 @@ def chat(
     return StreamRequest(
         Call("POST", "/v1/workflows/chat", json=body, stream=True),
         cancel_on_close=False,
-        deadline=seconds(deadline),
+        deadline=check_seconds("deadline", deadline),
         conversation_id=conversation_id,
         prepare=with_uploads,
     )
@@ -383,7 +382,9 @@ def _stream_call(
     prepare: Callable[[Call], Flow[Call]],
 ) -> StreamRequest:
     call = Call("POST", path, json=body, stream=True)
-    return StreamRequest(call, deadline=seconds(deadline), prepare=prepare, can_cancel=False)
+    return StreamRequest(
+        call, deadline=check_seconds("deadline", deadline), prepare=prepare, can_cancel=False
+    )
 
 
 def _run_now(workflow_id: str, body: dict[str, object]) -> Flow[WorkflowRun]:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from coze_core._turn import Increment, Turn
 from coze_core.dialog._format import JsonFilter
-from coze_core.dialog._parser import BrokenCall, ToolCallParser, WrittenCall
+from coze_core.dialog._parser import BrokenCall, ToolCallParser
 from coze_core.dialog._pieces import CallPiece, Piece
 from coze_core.dialog._stop import StopMatcher
+from coze_core.dialog._written import WrittenCall
 
 
 class Listener:
