@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from coze_core._audio_models import Room, Transcription, Voice
     from coze_core._auth import Auth, TokenAuth
     from coze_core._bot_models import Bot, BotSummary, User, Variable, Workspace
+    from coze_core._capabilities import Capabilities
     from coze_core._chat_streams import AsyncChatStream, ChatStream
     from coze_core._client import AsyncCozeClient, CozeClient
     from coze_core._config import Tracing
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         DatasetImage,
         DocumentProgress,
     )
+    from coze_core._desk import ConversationLock
     from coze_core._downloads import AsyncSpeech, Speech
     from coze_core._errors import (
         APIConnectionError,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
         AuthenticationError,
         BadRequestError,
         ChatFailedError,
+        ChatSupersededError,
         ConflictError,
         ContextLengthError,
         ConversationBusyError,
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
         ProtocolError,
         QuotaExceededError,
         RateLimitError,
+        UnsupportedError,
         WorkflowFailedError,
     )
     from coze_core._events import (
@@ -72,6 +76,7 @@ if TYPE_CHECKING:
         UnknownEvent,
         VerboseCompleted,
     )
+    from coze_core._file_lock import FileConversationLock
     from coze_core._identity import anonymous_user_id
     from coze_core._model_clients import ModelClients
     from coze_core._models import (
@@ -155,6 +160,7 @@ __all__ = [
     "BadRequestError",
     "Bot",
     "BotSummary",
+    "Capabilities",
     "Chat",
     "ChatCanceled",
     "ChatCompleted",
@@ -166,11 +172,13 @@ __all__ = [
     "ChatInProgress",
     "ChatRequiresAction",
     "ChatStream",
+    "ChatSupersededError",
     "ChunkStrategy",
     "ConflictError",
     "ContextLengthError",
     "Conversation",
     "ConversationBusyError",
+    "ConversationLock",
     "CozeClient",
     "CozeError",
     "Dataset",
@@ -184,6 +192,7 @@ __all__ = [
     "ErrorEvent",
     "ErrorResponse",
     "File",
+    "FileConversationLock",
     "FileStore",
     "FollowUpCompleted",
     "FunctionAuth",
@@ -235,6 +244,7 @@ __all__ = [
     "Turn",
     "UnknownEvent",
     "UnknownWorkflowEvent",
+    "UnsupportedError",
     "Usage",
     "User",
     "UserAuth",
@@ -270,6 +280,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
     "_audio_models": ("Room", "Transcription", "Voice"),
     "_auth": ("Auth", "TokenAuth"),
     "_bot_models": ("Bot", "BotSummary", "User", "Variable", "Workspace"),
+    "_capabilities": ("Capabilities",),
     "_client": ("AsyncCozeClient", "CozeClient"),
     "_config": ("Tracing",),
     "_timeouts": ("Timeouts",),
@@ -283,6 +294,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "AuthenticationError",
         "BadRequestError",
         "ChatFailedError",
+        "ChatSupersededError",
         "ConflictError",
         "ContextLengthError",
         "ConversationBusyError",
@@ -298,6 +310,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "ProtocolError",
         "QuotaExceededError",
         "RateLimitError",
+        "UnsupportedError",
         "WorkflowFailedError",
     ),
     "_events": (
@@ -322,6 +335,8 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "UnknownEvent",
         "VerboseCompleted",
     ),
+    "_desk": ("ConversationLock",),
+    "_file_lock": ("FileConversationLock",),
     "_identity": ("anonymous_user_id",),
     "_model_clients": ("ModelClients",),
     "_models": (

@@ -15,6 +15,7 @@ from coze_core import _v2 as v2
 from coze_core import _workflow_resources as workflow_resources
 from coze_core._auth import Auth, TokenAuth
 from coze_core._call import Call, Reply
+from coze_core._capabilities import Capabilities, ServerSetting, check_server, told_server
 from coze_core._chat_streams import AsyncChatStream, ChatStream
 from coze_core._config import (
     ClientConfig,
@@ -24,10 +25,12 @@ from coze_core._config import (
     from_environment,
     resolve_base_url,
 )
+from coze_core._desk import Busy, ConversationLock, Lease
 from coze_core._downloads import AsyncSpeech, Speech
 from coze_core._drivers import AsyncDriver, SyncDriver
-from coze_core._endpoints import chat
+from coze_core._endpoints import busy, chat
 from coze_core._flow import Flow, send
+from coze_core._here import Surroundings, guarded
 from coze_core._http import check_addresses
 from coze_core._memo import Memo
 from coze_core._models import Chat
@@ -84,8 +87,15 @@ def _base_url(auth: Auth, base_url: str | None, region: str | None) -> str:
     return given
 
 
-def _sent(call: Call, prepare: Callable[[Call], Flow[Call]] | None) -> Flow[Reply]:
-    return (yield from send(call if prepare is None else (yield from prepare(call))))
+def _sent(call: Call, request: StreamRequest) -> Flow[Reply]:
+    if request.prepare is not None:
+        call = yield from request.prepare(call)
+    if request.lease is None:
+        return (yield from send(call))
+    policy = request.busy or Busy()
+    if request.deadline is not None:
+        policy = replace(policy, timeout=min(policy.timeout, request.deadline))
+    return (yield from busy.in_turn(call, policy, request.lease, chat.cancel))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,25 +104,29 @@ class _Flows:
 
     auth: Auth
     config: ClientConfig
+    around: Callable[[], Surroundings]
     observing: Observing
+
+    def _session(self, flow: Flow[T], retry: RetryPolicy) -> Flow[T]:
+        return guarded(session(flow, self.auth, retry), self.around())
 
     def open(self, request: StreamRequest) -> Flow[Reply]:
         call, retry = request.call, self.config.retry
         if request.deadline is None:
-            return session(_sent(call, request.prepare), self.auth, retry)
+            return self._session(_sent(call, request), retry)
         call = replace(call, timeout=request.deadline)
         retry = replace(retry, total=min(request.deadline, retry.total))
         ends = retry.clock() + request.deadline
-        return until(ends, session(_sent(call, request.prepare), self.auth, retry), retry.clock)
+        return until(ends, self._session(_sent(call, request), retry), retry.clock)
 
     def cancel(self, *, conversation_id: str, chat_id: str) -> Flow[Chat]:
         ids = {"conversation_id": conversation_id, "chat_id": chat_id}
-        return self.observing.watched(session(chat.cancel(**ids), self.auth, self.config.retry))
+        return self.observing.watched(self._session(chat.cancel(**ids), self.config.retry))
 
     def quick_cancel(self, *, conversation_id: str, chat_id: str) -> Flow[None]:
         ids = {"conversation_id": conversation_id, "chat_id": chat_id}
         once = replace(self.config.retry, max_retries=0)
-        return self.observing.watched(session(chat.quick_cancel(**ids), self.auth, once))
+        return self.observing.watched(self._session(chat.quick_cancel(**ids), once))
 
 
 class _Base(abc.ABC, Generic[D]):
@@ -133,8 +147,18 @@ class _Base(abc.ABC, Generic[D]):
         self._config = config
         self._driver = driver
         self._observing = Observing(config)
-        self._flows = _Flows(auth, config, self._observing)
+        self._flows = _Flows(auth, config, self._around, self._observing)
         self._check = v2.check_call if config.protocol == "v2" else None
+
+    def _around(self) -> Surroundings:
+        config = self._config
+        told = told_server(config.server, config.base_url)
+        return Surroundings(config.base_url, told, self.memo, config.conversation_lock)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the server can do, as far as that is known now; `detect` finds out."""
+        return self._around().capabilities
 
     @property
     def base_url(self) -> str:
@@ -154,7 +178,7 @@ class _Base(abc.ABC, Generic[D]):
     def _signed(self, flow: Flow[T]) -> Flow[T]:
         """Return the same flow: signed, repeated where that is safe, watched where it is wanted."""
         signed = session(flow, self._auth, self._config.retry, self._check)
-        return self._observing.watched(signed)
+        return self._observing.watched(guarded(signed, self._around()))
 
     def _as_spoken(self, request: StreamRequest) -> StreamRequest:
         return request if self._check is None else v2.stream_request(request)
@@ -224,16 +248,22 @@ def _config(
     max_retries: int,
     headers: Mapping[str, str] | None,
     proxy: str | None,
+    server: ServerSetting,
     protocol: ProtocolName,
+    conversation_lock: ConversationLock | None,
     *,
     tracing: bool | Tracing | None,
 ) -> ClientConfig:
+    if not isinstance(conversation_lock, ConversationLock | None):
+        raise TypeError("conversation_lock must have the methods try_acquire(key) and release(key)")
     config = ClientConfig(
         base_url=base_url,
         timeouts=Timeouts.of(timeout),
         retry=RetryPolicy(max_retries=max_retries),
         headers=check_headers(headers or {}),
         proxy=proxy,
+        server=check_server(server),
+        conversation_lock=conversation_lock,
         protocol=protocol,
         tracing=tracing,
     )
@@ -266,9 +296,12 @@ class CozeClient(_Base[SyncDriver]):
         max_retries: Attempts after the first, where sending again is safe.
         headers: Sent with every request.
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
+        server: `cloud` or `studio` (Coze Studio); `auto` finds out when it matters.
         protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
         tracing: Whether work is traced with OpenTelemetry (extra `tracing`), or `Tracing` for how;
             if None, it is where a tracer provider has been configured.
+        conversation_lock: Keeps other workers out of a conversation while a chat with
+            `on_busy="wait"` runs; within this process, that is done without one.
         http_client: Your own `httpx.Client`; it is never closed here.
         transport: Your own `httpx.BaseTransport`.
 
@@ -293,15 +326,18 @@ class CozeClient(_Base[SyncDriver]):
         max_retries: int = 2,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
+        server: ServerSetting = "auto",
         protocol: ProtocolName = "v3",
         tracing: bool | Tracing | None = None,
+        conversation_lock: ConversationLock | None = None,
         http_client: httpx.Client | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         _check_given(http_client, httpx.Client, transport, httpx.BaseTransport)
         found = _auth(token, auth)
         host = _base_url(found, base_url, region)
-        config = _config(host, timeout, max_retries, headers, proxy, protocol, tracing=tracing)
+        others = (proxy, server, protocol, conversation_lock)
+        config = _config(host, timeout, max_retries, headers, *others, tracing=tracing)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -333,12 +369,21 @@ class CozeClient(_Base[SyncDriver]):
 
     def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
-        return self._driver.run(self._observing.watched(flow))
+        return self._driver.run(self._observing.watched(guarded(flow, self._around())))
+
+    def detect(self) -> Capabilities:
+        """Find out what the server can do, by one request at the most.
+
+        Example:
+            >>> client.detect().submit_tool_outputs  # doctest: +SKIP
+        """
+        return self._driver.run(self._around().detect())
 
     def open_stream(self, request: StreamRequest, /) -> ChatStream:
         """Return a stream that is opened when it is entered or iterated."""
         request = self._as_spoken(request)
         pump = self._observing.chat_pump(request)
+        request = replace(request, lease=Lease(pump))
         return ChatStream(self._driver, pump, request, self._flows)
 
     def open_workflow(self, request: StreamRequest, /) -> WorkflowStream:
@@ -379,9 +424,12 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         max_retries: Attempts after the first, where sending again is safe.
         headers: Sent with every request.
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
+        server: `cloud` or `studio` (Coze Studio); `auto` finds out when it matters.
         protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
         tracing: Whether work is traced with OpenTelemetry (extra `tracing`), or `Tracing` for how;
             if None, it is where a tracer provider has been configured.
+        conversation_lock: Keeps other workers out of a conversation while a chat with
+            `on_busy="wait"` runs; within this process, that is done without one.
         http_client: Your own `httpx.AsyncClient`; it is never closed here.
         transport: Your own `httpx.AsyncBaseTransport`.
 
@@ -406,15 +454,18 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         max_retries: int = 2,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
+        server: ServerSetting = "auto",
         protocol: ProtocolName = "v3",
         tracing: bool | Tracing | None = None,
+        conversation_lock: ConversationLock | None = None,
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         _check_given(http_client, httpx.AsyncClient, transport, httpx.AsyncBaseTransport)
         found = _auth(token, auth)
         host = _base_url(found, base_url, region)
-        config = _config(host, timeout, max_retries, headers, proxy, protocol, tracing=tracing)
+        others = (proxy, server, protocol, conversation_lock)
+        config = _config(host, timeout, max_retries, headers, *others, tracing=tracing)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -446,12 +497,21 @@ class AsyncCozeClient(_Base[AsyncDriver]):
 
     async def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
-        return await self._driver.run(self._observing.watched(flow))
+        return await self._driver.run(self._observing.watched(guarded(flow, self._around())))
+
+    async def detect(self) -> Capabilities:
+        """Find out what the server can do, by one request at the most.
+
+        Example:
+            >>> (await client.detect()).submit_tool_outputs  # doctest: +SKIP
+        """
+        return await self._driver.run(self._around().detect())
 
     def open_stream(self, request: StreamRequest, /) -> AsyncChatStream:
         """Return a stream that is opened when it is entered or iterated."""
         request = self._as_spoken(request)
         pump = self._observing.chat_pump(request)
+        request = replace(request, lease=Lease(pump))
         return AsyncChatStream(self._driver, pump, request, self._flows)
 
     def open_workflow(self, request: StreamRequest, /) -> AsyncWorkflowStream:

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from coze_core._capabilities import ServerSetting
+from coze_core._desk import ConversationLock
 from coze_core._retry import RetryPolicy
 from coze_core._timeouts import Timeouts
 from coze_core._version import __version__
@@ -97,6 +99,8 @@ class ClientConfig:
         retry: When to send again.
         headers: Sent with every request.
         proxy: A proxy URL; None uses the usual proxy variables of the environment.
+        conversation_lock: Keeps other workers out of a conversation, or None.
+        server: Whether it is the cloud or Coze Studio, or `auto` to find out.
         protocol: The version of the chat API.
         tracing: Whether and how work is traced; None where OpenTelemetry is in use already.
 
@@ -110,6 +114,8 @@ class ClientConfig:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     proxy: str | None = field(default=None, repr=False)  # may hold a password
+    conversation_lock: ConversationLock | None = field(default=None, repr=False)
+    server: ServerSetting = "auto"
     protocol: ProtocolName = "v3"
     tracing: bool | Tracing | None = None
 

@@ -1,8 +1,8 @@
 """What to do next, written once: a flow yields steps and a driver performs them.
 
-A `Flow` is a generator: it yields `Send`, `Sleep`, `Exclusive` or `Work`, is sent the outcome, and
-returns its result. It owns no clock, lock or socket, so both clients run the same one.
-See docs/decisions/0001-flows.md.
+A `Flow` is a generator: it yields `Send`, `Sleep`, `Exclusive`, `Work` or `Wait`, is sent what came
+of it, and returns its result. It owns no clock, lock or socket, so both clients run the same one;
+the step `Here` is answered by its client, and no driver sees it. See docs/decisions/0001-flows.md.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 from coze_core._call import Call, Reply
 from coze_core._errors import CozeError
+from coze_core._signal import Signal
 
 T = TypeVar("T")
 
@@ -62,7 +63,20 @@ class Work:
     function: Callable[[], Any]
 
 
-Step: TypeAlias = Send | Sleep | Exclusive | Work
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait until this signal is given, at most this many seconds."""
+
+    signal: Signal
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Send me what my client knows: of its server, and of what it has under way (see `_here`)."""
+
+
+Step: TypeAlias = Send | Sleep | Exclusive | Work | Wait | Here
 Flow: TypeAlias = Generator[Step, Any, T]
 
 
@@ -79,6 +93,11 @@ def sleep(seconds: float, because: CozeError | None = None) -> Flow[None]:
 def exclusive(key: object, make: Callable[[], Flow[None]], call: Call | None = None) -> Flow[None]:
     """Run a flow alone."""
     yield Exclusive(key, make, call)
+
+
+def wait(signal: Signal, seconds: float) -> Flow[None]:
+    """Wait for a signal."""
+    yield Wait(signal, seconds)
 
 
 def work(function: Callable[[], T]) -> Flow[T]:

@@ -21,6 +21,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "max_retries": 2,
     "default_headers": None,
     "proxy": None,
+    "server": "auto",
+    "conversation_lock": None,
     "http_client": None,
     "http_async_client": None,
     "transport": None,
@@ -43,6 +45,8 @@ class ModelClients:
         max_retries: Any
         default_headers: Any
         proxy: Any
+        server: Any
+        conversation_lock: Any
         protocol: Any
         tracing: Any
         http_client: Any
@@ -92,10 +96,11 @@ class ModelClients:
         token = self.api_key.get_secret_value() if self.api_key else None
         base_url = None if self.region else self.base_url
         headers = self.default_headers or {}
-        account = (token, id(self.auth), base_url, self.region, *sorted(headers.items()))
+        host = (base_url, self.region, self.server)
+        account = (token, id(self.auth), *host, *sorted(headers.items()))
         others = (
             *(self.timeout, self.max_retries, self.proxy, self.protocol),
-            *(id(self.tracing), id(http_client), id(transport)),
+            *(id(self.tracing), id(self.conversation_lock), id(http_client), id(transport)),
         )
         known = self._clients.get(kind)
         if known is not None and known[0] == (account, *others):
@@ -109,6 +114,8 @@ class ModelClients:
             max_retries=self.max_retries,
             headers=headers,
             proxy=self.proxy,
+            server=self.server,
+            conversation_lock=self.conversation_lock,
             protocol=self.protocol,
             tracing=self.tracing,
             http_client=http_client,
