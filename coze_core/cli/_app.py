@@ -7,7 +7,12 @@ import typer
 from coze_core._version import __version__
 from coze_core.cli._errors import ReportingGroup
 from coze_core.cli._output import stdout
+from coze_core.cli.auth import auth
+from coze_core.cli.bots import bots
 from coze_core.cli.chat import chat
+from coze_core.cli.emulator import emulator
+from coze_core.cli.gateway import gateway
+from coze_core.cli.upload import upload
 
 app = typer.Typer(
     name="coze",
@@ -38,4 +43,7 @@ def _options(
     del version  # its callback has done it all
 
 
-app.command()(chat)
+for _command in (chat, bots, upload, emulator):
+    app.command()(_command)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(gateway)
+app.add_typer(auth, name="auth")
