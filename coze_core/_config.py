@@ -40,6 +40,11 @@ def from_environment(name: Literal["token", "base_url", "bot_id", "user_id"]) ->
     return os.environ.get(_ENVIRONMENT[name], "").strip() or None
 
 
+def environment_text(name: Literal["token", "base_url", "bot_id", "user_id"]) -> str | None:
+    """Return a setting of the environment as it stands there, white space and all."""
+    return os.environ.get(_ENVIRONMENT[name])
+
+
 @dataclass(frozen=True, slots=True)
 class ClientConfig:
     """Everything that shapes a client's requests, without the credential.

@@ -10,6 +10,7 @@ from coze_core.cli._output import stdout
 from coze_core.cli.auth import auth
 from coze_core.cli.bots import bots
 from coze_core.cli.chat import chat
+from coze_core.cli.doctor import doctor
 from coze_core.cli.emulator import emulator
 from coze_core.cli.gateway import gateway
 from coze_core.cli.upload import upload
@@ -43,7 +44,7 @@ def _options(
     del version  # its callback has done it all
 
 
-for _command in (chat, bots, upload, emulator):
+for _command in (chat, doctor, bots, upload, emulator):
     app.command()(_command)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(gateway)
 app.add_typer(auth, name="auth")

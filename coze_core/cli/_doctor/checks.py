@@ -1,0 +1,88 @@
+"""All checks in their order, and how one after another is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from coze_core._errors import redact
+from coze_core.cli._doctor import (
+    accepted,
+    address,
+    bot,
+    chat,
+    clock,
+    dns,
+    permissions,
+    proxy,
+    quota,
+    server,
+    sign_in,
+    tcp,
+    tls,
+    token_form,
+    versions,
+)
+from coze_core.cli._doctor.patient import Patient
+from coze_core.cli._doctor.result import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check.
+
+    Attributes:
+        name: Its name.
+        run: Makes it.
+        needs: The checks without whose success it says nothing.
+    """
+
+    name: str
+    run: Callable[[Patient], Result]
+    needs: tuple[str, ...] = ()
+
+
+CHECKS: Final = (
+    Check("versions", versions.run),
+    Check("address", address.run),
+    Check("token", token_form.run),
+    Check("proxy", proxy.run, ("address",)),
+    Check("dns", dns.run, ("proxy",)),
+    Check("tcp", tcp.run, ("dns",)),
+    Check("tls", tls.run, ("tcp",)),
+    Check("server", server.run, ("tls",)),
+    Check("clock", clock.run, ("server",)),
+    Check("sign-in", sign_in.run, ("token", "server")),
+    Check("access", accepted.run, ("sign-in",)),
+    Check("permissions", permissions.run, ("access",)),
+    Check("bot", bot.run, ("access",)),
+    Check("quota", quota.run, ("permissions", "bot")),
+    Check("chat", chat.run, ("quota",)),
+)
+
+
+def examine(patient: Patient) -> Iterator[Result]:
+    """Make all checks; one that needs a failed one is skipped."""
+    stopped: set[str] = set()
+    for check in CHECKS:
+        reasons = [name for name in check.needs if name in stopped]
+        if reasons:
+            result = Result("skipped", f"because of: {', '.join(reasons)}", blocked=True)
+        else:
+            result = check.run(patient)
+        if result.stops:
+            stopped.add(check.name)
+        yield replace(
+            result,
+            name=check.name,
+            found=without_secrets(result.found, patient.token),
+            fix_en=without_secrets(result.fix_en, patient.token),
+            fix_zh=without_secrets(result.fix_zh, patient.token),
+        )
+
+
+def without_secrets(text: str, token: str | None) -> str:
+    """Return the text with the token, and whatever looks like one, masked."""
+    bare = (token or "").strip()
+    return redact(text.replace(bare, "***") if len(bare) > 3 else text)
