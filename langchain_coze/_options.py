@@ -40,7 +40,7 @@ def ask_of(
     Raises:
         ValueError: Arguments that cannot be.
     """
-    fields = {name: getattr(model, name) for name in PER_CALL}
+    fields = {name: getattr(model, name) for name in (*PER_CALL, "protocol")}
     options = fields | call_options("ChatCoze", kwargs)
     return dialog.ask_of(
         options,
@@ -59,11 +59,7 @@ def check_settings(model: ChatCozeSettings) -> None:
     Raises:
         ValueError: What is wrong.
     """
-    Ask(
-        PlanOptions(bot_id=model.bot_id, history=model.history, system=model.system),
-        user_id="-",
-        chat={"auto_save_history": model.auto_save_history},
-    )
+    dialog.ask_of({name: getattr(model, name) for name in (*PER_CALL, "protocol")}, streamed=True)
 
 
 def bound_tools(bot_id: str, tools: Sequence[Any], choice: Any) -> dict[str, Any]:

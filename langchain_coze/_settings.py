@@ -49,6 +49,19 @@ _PROFILE: Final[dict[str, Any]] = {
     "structured_output": True,
     "temperature": False,
 }
+# The old version of chats takes and gives text only.
+_V2_PROFILE: Final = dict.fromkeys(
+    (
+        "image_inputs",
+        "image_url_inputs",
+        "pdf_inputs",
+        "audio_inputs",
+        "image_tool_message",
+        "pdf_tool_message",
+        "reasoning_output",
+    ),
+    False,
+)
 # Names that the community package's ChatCoze has for the same things.
 _FORMER: Final = {
     "coze_api_base": "base_url",
@@ -78,6 +91,7 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
     )
     base_url: str | None = Field(default_factory=from_env("COZE_API_BASE", default=None))
     region: Literal["com", "cn"] | None = None
+    protocol: Literal["v3", "v2"] = "v3"
     user_id: str | None = Field(default_factory=from_env("COZE_USER_ID", default=None))
     conversation_id: str | None = None
     history: Literal["client", "server"] = "client"
@@ -162,7 +176,7 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
         return self
 
     def _resolve_model_profile(self) -> Any:
-        return dict(_PROFILE)
+        return _PROFILE | _V2_PROFILE if self.protocol == "v2" else dict(_PROFILE)
 
     # -- what LangChain wants to know
 
@@ -187,6 +201,7 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
             for name in (
                 "base_url",
                 "region",
+                "protocol",
                 "history",
                 "system",
                 "tool_calling",

@@ -43,6 +43,7 @@ class CozeSettings(ModelClients, FunctionCallingLLM):
     )
     base_url: str | None = None
     region: Literal["com", "cn"] | None = None
+    protocol: Literal["v3", "v2"] = "v3"
     user_id: str | None = None
     conversation_id: str | None = None
     history: Literal["client", "server"] = "client"

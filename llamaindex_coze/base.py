@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import AsyncGenerator, Generator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from llama_index.core.base.llms.generic_utils import (
     achat_to_completion_decorator,
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from coze_core import Message
 
 
+_NOT_JSON: Final = "arguments that are not a JSON object"
+
+
 class Coze(StructuredPrediction, CozeSettings):
     """A Coze bot as an LLM for query engines, chat engines, agents and workflows.
 
@@ -45,6 +48,8 @@ class Coze(StructuredPrediction, CozeSettings):
         api_key: The access token (also `token`; `COZE_API_TOKEN` if not given).
         base_url: The API host; `COZE_API_BASE`, else https://api.coze.com.
         region: `com` or `cn`, instead of `base_url`.
+        protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it: text
+            only, history from the client, tools in text.
         user_id: Your id of the end user; `COZE_USER_ID`, else one made for this installation.
         history: `client` sends the messages given with every call; `server` continues the
             conversation that Coze keeps and sends only what is new.
@@ -133,7 +138,9 @@ class Coze(StructuredPrediction, CozeSettings):
     async def _observed_astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> ChatResponseAsyncGen:
-        stream = self._astream(messages, **kwargs)
+        from llamaindex_coze import _engine as engine
+
+        stream = engine.Unlisted(self._astream(messages, **kwargs))
         if isinstance(messages, _Opened):
             messages.stream = stream
         return stream
@@ -225,10 +232,12 @@ class Coze(StructuredPrediction, CozeSettings):
     async def _observed_astream_complete(
         self, prompt: str, **kwargs: Any
     ) -> CompletionResponseAsyncGen:
+        from llamaindex_coze import _engine as engine
+
         async def open_stream(
             messages: Sequence[ChatMessage], **options: Any
         ) -> ChatResponseAsyncGen:
-            stream = self._astream(messages, **options)
+            stream = engine.Unlisted(self._astream(messages, **options))
             if isinstance(prompt, _OpenedPrompt):
                 prompt.stream = stream
             return stream
@@ -420,8 +429,13 @@ def _mapping(arguments: dict[str, Any] | str) -> dict[str, Any]:
     try:
         value = json.loads(arguments)
     except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+        value = None
+    if isinstance(value, dict):
+        return value
+    from coze_core.dialog import raw_arguments
+
+    # Called with nothing, a tool might do something; with this it fails and the bot is told why.
+    return {_NOT_JSON: raw_arguments(arguments)}
 
 
 class _Opened(list[ChatMessage]):
@@ -444,6 +458,9 @@ async def _closing(observed: Any, opened: _Opened | _OpenedPrompt) -> AsyncGener
     What LlamaIndex wraps around our generator does not close it; the garbage collector would, some
     turns of the event loop later, with the socket open and the chat running.
     """
+    from llamaindex_coze import _engine as engine
+
+    observed = engine.Unlisted(observed)
     try:
         async for response in observed:
             yield response

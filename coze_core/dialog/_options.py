@@ -122,6 +122,7 @@ def ask_of(
             history=options["history"],
             system=options["system"],
             conversation_id=options["conversation_id"],
+            protocol=options["protocol"],
         ),
         user_id=options["user_id"] or None,
         tools=tools,

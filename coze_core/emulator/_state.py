@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -33,7 +33,20 @@ class Redirect:
     location: str
 
 
-Reply: TypeAlias = Mapping[str, Any] | Stream | Redirect
+class AsItIs(dict[str, Any]):
+    """A reply that gets no envelope and no log id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A reply that is a file."""
+
+    content: bytes
+    content_type: str
+
+
+PlainReply: TypeAlias = Mapping[str, Any] | Stream | Redirect | Download
+Reply: TypeAlias = PlainReply | Awaitable[Mapping[str, Any]]
 
 
 @dataclass

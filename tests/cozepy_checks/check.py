@@ -6,6 +6,7 @@ Usage: python check.py BASE_URL TOKEN ECHO_BOT ASSISTANT_BOT SLOW_BOT WORKSPACE 
 import asyncio
 import sys
 import tempfile
+import wave
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,7 @@ from cozepy import (
     AsyncCoze,
     AsyncJWTOAuthApp,
     AsyncTokenAuth,
+    AudioFormat,
     ChatEventType,
     ChatStatus,
     Coze,
@@ -20,6 +22,12 @@ from cozepy import (
     CozePKCEAuthError,
     CozePKCEAuthErrorType,
     DeviceOAuthApp,
+    DocumentBase,
+    DocumentChunkStrategy,
+    DocumentFormatType,
+    DocumentSourceInfo,
+    DocumentStatus,
+    DocumentUpdateRule,
     JWTAuth,
     JWTOAuthApp,
     Message,
@@ -28,6 +36,7 @@ from cozepy import (
     Scope,
     TokenAuth,
     ToolOutput,
+    VariableValue,
     WebOAuthApp,
 )
 
@@ -178,6 +187,75 @@ async def check_async_oauth():
     assert (await client.users.me()).user_name
 
 
+def check_variables():
+    whose = {"bot_id": ECHO, "connector_uid": "u"}
+    coze.variables.update(data=[VariableValue(keyword="city", value="Paris")], **whose)
+    found = coze.variables.retrieve(keywords=["city"], **whose)
+    assert [(item.keyword, item.value) for item in found] == [("city", "Paris")]
+
+
+def check_datasets_and_documents():
+    made = coze.datasets.create(
+        name="d", space_id=WORKSPACE, format_type=DocumentFormatType.DOCUMENT
+    )
+    whose = {"dataset_id": made.dataset_id}
+    coze.datasets.update(**whose, name="e", description="x")
+    [found] = coze.datasets.list(space_id=WORKSPACE, name="e")
+    assert (found.dataset_id, found.description) == (made.dataset_id, "x")
+    local = DocumentBase(name="a.txt", source_info=DocumentSourceInfo.build_local_file("hello"))
+    page = DocumentBase(
+        name="page",
+        source_info=DocumentSourceInfo.build_web_page("https://example.com"),
+        update_rule=DocumentUpdateRule.build_auto_update(24),
+    )
+    documents = coze.datasets.documents.create(
+        **whose, document_bases=[local, page], chunk_strategy=DocumentChunkStrategy.build_auto()
+    )
+    ids = [item.document_id for item in documents]
+    while any(
+        item.status == DocumentStatus.PROCESSING
+        for item in coze.datasets.process(**whose, document_ids=ids)
+    ):
+        continue
+    coze.datasets.documents.update(document_id=ids[0], document_name="b.txt")
+    listed = list(coze.datasets.documents.list(**whose, page_size=1))
+    assert [item.name for item in listed] == ["b.txt", "page"]
+    assert {item.status for item in listed} == {DocumentStatus.COMPLETED}
+    assert listed[0].char_count == 5
+    coze.datasets.documents.delete(document_ids=ids)
+    coze.datasets.delete(**whose)
+
+
+def check_images():
+    made = coze.datasets.create(name="i", space_id=WORKSPACE, format_type=DocumentFormatType.IMAGE)
+    whose = {"dataset_id": made.dataset_id}
+    [image] = coze.datasets.documents.create(
+        **whose,
+        document_bases=[
+            DocumentBase(name="a.png", source_info=DocumentSourceInfo.build_local_file("x", "png"))
+        ],
+        format_type=DocumentFormatType.IMAGE,
+    )
+    coze.datasets.images.update(**whose, document_id=image.document_id, caption="a cat")
+    [found] = coze.datasets.images.list(**whose, keyword="cat")
+    assert (found.document_id, found.caption) == (image.document_id, "a cat")
+
+
+def check_audio():
+    [voice, *_] = coze.audio.voices.list(filter_system_voice=False)
+    said = {"input": "hello", "voice_id": voice.voice_id}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.wav"
+        coze.audio.speech.create(**said, response_format=AudioFormat.WAV).write_to_file(str(path))
+        with wave.open(str(path)) as file:
+            assert file.getframerate() == 24000
+        assert coze.audio.transcriptions.create(file=path).text == "hello"
+        made = coze.audio.voices.clone(voice_name="mine", file=path, audio_format=AudioFormat.WAV)
+    assert (made.name, made.is_system_voice) == ("mine", False)
+    room = coze.audio.rooms.create(bot_id=ECHO, voice_id=voice.voice_id, uid="u")
+    assert (room.uid, bool(room.token)) == ("u", True)
+
+
 async def check_async():
     client = AsyncCoze(auth=AsyncTokenAuth(TOKEN), base_url=BASE_URL)
     text = ""
@@ -188,6 +266,12 @@ async def check_async():
             text += event.message.content
     assert text == "2 + 3 = 5", text
     assert (await client.users.me()).user_name == "emulated"
+    whose = {"bot_id": ECHO, "connector_uid": "async"}
+    await client.variables.update(data=[VariableValue(keyword="a", value="b")], **whose)
+    assert [v.value for v in await client.variables.retrieve(keywords=["a"], **whose)] == ["b"]
+    voices = [voice async for voice in await client.audio.voices.list()]
+    speech = await client.audio.speech.create(input="hi", voice_id=voices[0].voice_id)
+    assert speech is not None
     made = await client.conversations.create(messages=[question])
     assert (await client.conversations.retrieve(conversation_id=made.id)).id == made.id
 
@@ -199,6 +283,10 @@ checks = [
     check_conversations,
     check_files_bots_and_account,
     check_oauth,
+    check_variables,
+    check_datasets_and_documents,
+    check_images,
+    check_audio,
 ]
 for check in checks:
     check()

@@ -32,4 +32,4 @@ def test_the_official_sdk_works_unmodified(emulator, tmp_path):
         timeout=60,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.count("ok") == 7
+    assert done.stdout.count("ok") == 11
