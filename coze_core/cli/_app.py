@@ -14,6 +14,7 @@ from coze_core.cli.doctor import doctor
 from coze_core.cli.emulator import emulator
 from coze_core.cli.gateway import gateway
 from coze_core.cli.upload import upload
+from coze_core.cli.workflows import workflows
 
 app = typer.Typer(
     name="coze",
@@ -48,3 +49,4 @@ for _command in (chat, doctor, bots, upload, emulator):
     app.command()(_command)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(gateway)
 app.add_typer(auth, name="auth")
+app.add_typer(workflows, name="workflows")

@@ -50,6 +50,19 @@ def one_line(error: CozeError) -> str:
     return f"{told}. {hint}" if hint else told
 
 
+def error_json(error: CozeError) -> dict[str, object]:
+    """Return an error as it is told to scripts."""
+    return {
+        "event": "error",
+        "kind": type(error).__name__,
+        "message": error.message,
+        "code": error.code,
+        "log_id": error.log_id,
+        "hint_en": error.hint_en,
+        "hint_zh": error.hint_zh,
+    }
+
+
 def report(text: str) -> None:
     """Tell on stderr what went wrong."""
     console = stderr()

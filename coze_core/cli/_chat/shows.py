@@ -7,14 +7,13 @@ from typing import Any, Protocol
 
 from rich.console import Console
 from rich.live import Live
-from rich.markdown import Markdown
 
 from coze_core import _events as events
 from coze_core._errors import CozeError
 from coze_core._models import ToolCall
 from coze_core._turn import Increment, Turn
 from coze_core.cli._chat.clock import Clock
-from coze_core.cli._errors import one_line, report
+from coze_core.cli._errors import error_json, one_line, report
 from coze_core.cli._output import plain, say_json, stderr, stdout, write
 
 _LOCAL_PLUGIN = 6
@@ -134,6 +133,8 @@ class MarkdownShow(TextShow):
         self._live: Live | None = None
 
     def _text(self, text: str) -> None:
+        from rich.markdown import Markdown  # only those who want it pay for it
+
         self._answer += plain(text)
         if self._live is None:
             self._live = Live(console=self._out, vertical_overflow="visible")
@@ -196,17 +197,7 @@ class JsonShow:
 
     def failed(self, error: CozeError) -> None:
         """Show why there is no answer, or not all of it."""
-        say_json(
-            {
-                "event": "error",
-                "kind": type(error).__name__,
-                "message": error.message,
-                "code": error.code,
-                "log_id": error.log_id,
-                "hint_en": error.hint_en,
-                "hint_zh": error.hint_zh,
-            }
-        )
+        say_json(error_json(error))
         report(one_line(error))
 
     def canceled(self) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from coze_core._chat_streams import ChatStream
 from coze_core._client import CozeClient
 from coze_core._models import ToolCall, ToolOutput
-from coze_core._chat_streams import ChatStream
 from coze_core._turn import Turn
 from coze_core.cli._chat.attachments import message
 from coze_core.cli._chat.clock import Clock
