@@ -1,6 +1,5 @@
 """The command line, run in this process or in one of its own, against an emulator."""
 
-import json
 import os
 import subprocess
 import sys
@@ -48,7 +47,3 @@ def process():
         )
 
     return run
-
-
-def json_lines(result):
-    return [json.loads(line) for line in result.stdout.splitlines()]
