@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 from coze_core._auth import check_token
 from coze_core._client import CozeClient
 from coze_core._config import from_environment, resolve_base_url
+from coze_core._errors import AuthenticationError, NotFoundError, PermissionDeniedError
 from coze_core.cli import _options as options
 from coze_core.cli._output import say_json, stderr, stdout
 from coze_core.cli._signed_in import SignIn, SignIns
@@ -66,8 +68,25 @@ def _save(made: SignIn, *, check: bool) -> None:
     check_token(token)
     if check:
         with CozeClient(token, base_url=made.base_url) as client:
-            next(iter(client.workspaces.list(page_size=1)), None)
+            _try(client)
     made.save(token)
+
+
+def _try(client: CozeClient) -> None:
+    """Find out whether the token is good.
+
+    Raises:
+        AuthenticationError: It is not.
+    """
+    try:
+        client.users.me()
+    except PermissionDeniedError:
+        return  # it is not allowed this, so it is known
+    except AuthenticationError as error:
+        if "session_key" not in error.message:  # a Studio's word for what it does not have
+            raise
+        with contextlib.suppress(NotFoundError):
+            client.bots.retrieve(bot_id="1")
 
 
 def _typed() -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from coze_core._config import REGIONS, environment_text, from_environment
+from coze_core._config import REGIONS, environment_text, from_environment, resolve_base_url
 from coze_core.cli import _options as options
 from coze_core.cli._access import Access, find_access
 from coze_core.cli._doctor.checks import CHECKS, examine, without_secrets
@@ -47,7 +47,11 @@ def doctor(
         results.append(result)
         if not as_json:
             _show(result)
-    healthy = not any(result.status == "failed" for result in results)
+    failures = [result.name for result in results if result.status == "failed"]
+    healthy = not failures
+    if not as_json:
+        first = f"Mend first: {failures[0]} / 请先解决: {failures[0]}" if failures else ""
+        stdout().print(first or "Nothing is broken / 未发现问题", style="bold")
     if as_json:
         checks = [{key: v for key, v in asdict(r).items() if key != "blocked"} for r in results]
         url = without_secrets(patient.base_url, patient.token)
@@ -97,9 +101,10 @@ def _address(host: str | None, regions: dict[str, str]) -> tuple[str, str]:
 
 def _stored(host: str | None) -> Access | None:
     try:
-        return find_access(None, host, None)
-    except ValueError:  # an address that cannot be; the check of the address says so
+        resolve_base_url(host, None)
+    except ValueError:  # the check of the address says so
         return None
+    return find_access(None, host, None)
 
 
 def _token_source(token: str | None, access: Access | None) -> str:

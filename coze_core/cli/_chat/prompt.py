@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -50,7 +51,7 @@ class Prompt:
     def _next(self) -> bool:
         """Take one line; return whether the user stays."""
         try:
-            line = input("> ").strip()
+            line = self._line().strip()
         except EOFError:
             self._say("")
             return False
@@ -59,6 +60,12 @@ class Prompt:
         if line:
             self._take(line)
         return True
+
+    def _line(self) -> str:
+        if sys.stdout.isatty():
+            return input("> ")
+        self._note.out("> ", end="", highlight=False)  # the answers alone go into the file
+        return input()
 
     def _take(self, line: str) -> None:
         command, _, rest = line.partition(" ")

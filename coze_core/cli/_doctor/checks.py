@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from coze_core._errors import redact
+from coze_core._errors import CozeError, redact
 from coze_core.cli._doctor import (
     accepted,
     address,
@@ -25,7 +25,7 @@ from coze_core.cli._doctor import (
     versions,
 )
 from coze_core.cli._doctor.patient import Patient
-from coze_core.cli._doctor.result import Result
+from coze_core.cli._doctor.result import Result, warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def examine(patient: Patient) -> Iterator[Result]:
         if reasons:
             result = Result("skipped", f"because of: {', '.join(reasons)}", blocked=True)
         else:
-            result = check.run(patient)
+            result = _made(check, patient)
         if result.stops:
             stopped.add(check.name)
         yield replace(
@@ -80,6 +80,14 @@ def examine(patient: Patient) -> Iterator[Result]:
             fix_en=without_secrets(result.fix_en, patient.token),
             fix_zh=without_secrets(result.fix_zh, patient.token),
         )
+
+
+def _made(check: Check, patient: Patient) -> Result:
+    try:
+        return check.run(patient)
+    except (CozeError, ValueError, OSError) as error:  # what its probe did not expect
+        told = f"{type(error).__name__}: {error}".partition("\n")[0]
+        return warning(f"the check itself went wrong: {told}")
 
 
 def without_secrets(text: str, token: str | None) -> str:

@@ -33,8 +33,8 @@ def probe(patient: Patient) -> Found:
     """Look the name up."""
     try:
         found = socket.getaddrinfo(patient.host, patient.port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        return Found(error=error.strerror or str(error))
+    except (OSError, UnicodeError) as error:  # the latter for names like api..coze.com
+        return Found(error=getattr(error, "strerror", None) or str(error))
     return Found(tuple(dict.fromkeys(str(entry[4][0]) for entry in found)))
 
 

@@ -74,7 +74,9 @@ class Patient:
         if self.access is None:
             raise ValueError("there is no credential")
         if base_url is not None:
-            return CozeClient(self.token, base_url=base_url, timeout=self.timeout, max_retries=0)
+            return CozeClient(
+                self.access.token, base_url=base_url, timeout=self.timeout, max_retries=0
+            )
         return self.access.client(self.timeout, max_retries=0)
 
     def stranger(self) -> CozeClient:

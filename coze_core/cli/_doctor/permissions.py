@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from coze_core._call import Call
+from coze_core._client import CozeClient
 from coze_core._errors import APIStatusError, CozeError, PermissionDeniedError
 from coze_core._flow import send
 from coze_core.cli._doctor.patient import Patient
@@ -95,12 +96,35 @@ def probe(patient: Patient) -> Granted:
             try:
                 client.run(send(permission.call))
             except PermissionDeniedError:
-                missing.append(permission)
+                if not (permission.vital and _may_chat_with_its_bot(client, patient.bot_id)):
+                    missing.append(permission)
             except APIStatusError:
                 continue  # refused for another reason: so it may ask
             except CozeError:
                 unknown.append(permission)
     return Granted(tuple(missing), tuple(unknown))
+
+
+def _may_chat_with_its_bot(client: CozeClient, bot_id: str | None) -> bool:
+    """Whether the token, which may not chat with any bot, may chat with this one.
+
+    The request contradicts itself, so that no chat begins (protocol notes, section 8.1, 4007).
+    """
+    if bot_id is None:
+        return False
+    body = {
+        "bot_id": bot_id.strip(),
+        "user_id": "doctor",
+        "stream": False,
+        "auto_save_history": False,
+    }
+    try:
+        client.run(send(Call("POST", "/v3/chat", json=body)))
+    except PermissionDeniedError:
+        return False
+    except APIStatusError:
+        return True
+    return True
 
 
 def judge(granted: Granted) -> Result:
@@ -117,5 +141,6 @@ def judge(granted: Granted) -> Result:
         f"Edit the token on Coze's page of API tokens: it needs {names}, for the bot's workspace.",
         f"请在扣子“API 令牌”页面为令牌勾选 {names}，并授权机器人所在的工作空间。",
     )
-    vital = any(permission.vital for permission in missing)
-    return (failed if vital else warning)(f"the token lacks {uses}", *fix)
+    if any(permission.vital for permission in missing):
+        return failed(f"the token lacks {uses} (or may chat with other bots only)", *fix)
+    return warning(f"the token lacks {uses}", *fix)

@@ -47,6 +47,8 @@ def probe(patient: Patient) -> Proxy:
     if url is None:
         return Proxy(passed_by=passed_by)
     parts = urlsplit(url)
+    if not _has_port(url):
+        return Proxy(f"{parts.scheme}://{parts.hostname}", error="its port is not a number")
     port = parts.port or _PORTS.get(parts.scheme, 80)
     shown = f"{parts.scheme}://{parts.hostname}:{port}"
     can_socks = importlib.util.find_spec("socksio") is not None
@@ -55,7 +57,7 @@ def probe(patient: Patient) -> Proxy:
         try:
             address = (parts.hostname or "", port)
             socket.create_connection(address, timeout=patient.timeout).close()
-        except OSError as problem:
+        except (OSError, UnicodeError) as problem:
             error = str(problem) or type(problem).__name__
     return Proxy(shown, error=error, can_socks=can_socks)
 
@@ -108,14 +110,26 @@ def chosen(base_url: str, proxies: Mapping[str, str]) -> tuple[str | None, str]:
 def _matches(entry: str, host: str, port: int | None) -> bool:
     if entry == "*":
         return True
-    parts = urlsplit(entry if "://" in entry else f"//{entry}")
+    entry = entry if "://" in entry else f"//{entry}"
+    if not _has_port(entry):
+        return False
+    parts = urlsplit(entry)
     wanted = parts.hostname or ""
     if parts.port is not None and parts.port != port:
         return False
-    if wanted == "localhost" or _is_ip(wanted) or "://" in entry:
+    if wanted == "localhost" or _is_ip(wanted) or parts.scheme:
         return host == wanted
     bare = wanted.lstrip(".")
     return host.endswith(f".{bare}") or (host == bare and not wanted.startswith("."))
+
+
+def _has_port(url: str) -> bool:
+    """Whether the port is none, or one that can be."""
+    try:
+        urlsplit(url).port  # noqa: B018 - raises for anything else
+    except ValueError:
+        return False
+    return True
 
 
 def _is_ip(text: str) -> bool:

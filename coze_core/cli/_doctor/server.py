@@ -102,6 +102,12 @@ def judge(served: Served, base_url: str, timeout: float, proxied: str | None) ->
         )
     if "certificate verify failed" in served.error.lower():  # behind a proxy: seen only now
         return judge_certificate(urlsplit(base_url).hostname or "", served.error)
+    if served.status == 407 or (proxied and " 407 " in served.error):
+        return failed(
+            f"the proxy wants to know who you are{through}",
+            "Write user and password into the proxy's address: http://user:password@host:port.",
+            "代理需要认证：请在代理地址中写入用户名和密码。",
+        )
     if served.error:
         return failed(
             f"{served.error}{through}",
@@ -110,12 +116,6 @@ def judge(served: Served, base_url: str, timeout: float, proxied: str | None) ->
         )
     if 300 <= served.status < 400:
         return _redirect(served, base_url)
-    if served.status == 407:
-        return failed(
-            f"the proxy wants to know who you are{through}",
-            "Write user and password into the proxy's address: http://user:password@host:port.",
-            "代理需要认证：请在代理地址中写入用户名和密码。",
-        )
     if served.status >= 500:
         return failed(
             f"the server, or what stands before it, is in trouble: HTTP {served.status}{through}",

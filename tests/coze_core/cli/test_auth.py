@@ -58,6 +58,19 @@ def test_a_token_can_be_saved(coze, emulator, tmp_path):
     assert stat.S_IMODE((folder(tmp_path) / "tokens.json").stat().st_mode) == 0o600
 
 
+def test_a_token_that_may_do_little_can_be_saved_all_the_same(coze, emulator):
+    emulator.add_token("pat_chatter", permissions=["Connector.botChat"])
+    assert coze("auth", "login", "--with-token", input="pat_chatter").exit_code == 0
+
+
+def test_a_token_of_a_studio_can_be_saved(coze, studio, monkeypatch):
+    monkeypatch.setenv("COZE_API_BASE", studio.base_url)
+    assert coze("auth", "login", "--with-token", input="pat_wrong").exit_code == 1
+    assert coze("auth", "login", "--with-token", input=studio.token).exit_code == 0
+    asked = coze("chat", "--bot", studio.bot_id("echo"), "-m", "hi")
+    assert asked.stdout == "hi\n"
+
+
 @pytest.mark.parametrize(("text", "status"), [("pat_wrong", 1), ("", 2), ("Bearer pat_x", 2)])
 def test_a_token_that_is_no_good_is_not_saved(coze, tmp_path, text, status):
     assert coze("auth", "login", "--with-token", input=text).exit_code == status

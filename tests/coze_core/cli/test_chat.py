@@ -341,6 +341,23 @@ def test_ctrl_c_cancels_the_chat_and_keeps_the_conversation(terminal):
         assert talk.end() == 0
 
 
+def test_ctrl_c_of_a_single_question_cancels_it_and_exits_130(emulator):
+    command = [sys.executable, "-m", "coze_core.cli", "chat", "-m", "count"]
+    started = subprocess.Popen(
+        [*command, "--bot", emulator.bot_id("slow")],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert started.stdout.read(2)
+    started.send_signal(signal.SIGINT)
+    _, told = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert "cancelled" in told.decode()
+    assert "Traceback" not in told.decode()
+    assert len(emulator.requests.to("/v3/chat/cancel")) == 1
+
+
 def test_an_error_does_not_end_a_conversation(terminal, emulator):
     emulator.faults.add(Fault(code=4028), path="/v3/chat")
     talk = terminal("chat")

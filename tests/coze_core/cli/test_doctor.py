@@ -75,6 +75,8 @@ def test_for_people_there_is_a_line_for_each_check(coze, emulator):
     lines = done.stdout.splitlines()
     assert any(line.startswith("failed   permissions") for line in lines)
     assert sum("-> " in line for line in lines) == 2
+    assert lines[-1] == "Mend first: permissions / 请先解决: permissions"
+    assert coze("doctor").stdout.splitlines()[-1] == "Nothing is broken / 未发现问题"
     assert done.stderr == ""
 
 
@@ -185,6 +187,14 @@ def test_a_token_of_another_region(doctor, emulator):
         assert right.exit_code == 0, right.text
 
 
+def test_a_line_end_does_not_hide_the_region(doctor, emulator, monkeypatch):
+    with Emulator(token="pat_of_the_other_region") as other:
+        monkeypatch.setenv("COZE_API_TOKEN", "pat_of_the_other_region\n")
+        hosts = ("--region-host", f"com={emulator.base_url}")
+        report = doctor(*hosts, "--region-host", f"cn={other.base_url}")
+        assert "belongs to the region cn" in report.cause[1]
+
+
 def test_a_token_is_shown_to_no_other_region_if_the_host_is_not_cozes(doctor):
     with Emulator(token="pat_of_the_other_region") as other:
         report = doctor(
@@ -214,10 +224,13 @@ def test_a_token_without_the_permission_to_read(doctor, emulator):
     assert "first token" in report.checks["chat"]["found"]
 
 
-def test_a_token_for_other_bots_only(doctor, emulator):
+def test_a_token_that_may_chat_with_some_bots_only(doctor, emulator):
     emulator.add_token("pat_scoped", bot_ids=[emulator.bot_id("echo")])
-    report = doctor("--token", "pat_scoped")
-    assert report.cause[0] in {"permissions", "chat"}
+    name, found, _ = doctor("--token", "pat_scoped").cause
+    assert name == "permissions"
+    assert "may chat with other bots only" in found
+    report = doctor("--token", "pat_scoped", "--bot", emulator.bot_id("echo"))
+    assert report.exit_code == 0, report.text
 
 
 # -- a stored sign-in
@@ -249,6 +262,15 @@ def test_a_sign_in_that_has_ended_for_good(doctor, signed_in, emulator, tmp_path
     assert "cannot be renewed" in found
     assert "coze auth login" in fix
     assert "used-before" not in report.text
+
+
+def test_a_damaged_file_of_sign_ins_is_named(coze, monkeypatch, tmp_path):
+    monkeypatch.delenv("COZE_API_TOKEN")
+    (tmp_path / "coze-bridge").mkdir()
+    (tmp_path / "coze-bridge" / "sign_ins.json").write_text("{")
+    done = coze("doctor")
+    assert done.exit_code == 2
+    assert "sign_ins.json" in done.stderr
 
 
 # -- the bot
@@ -361,10 +383,11 @@ def test_a_closed_port(doctor):
     assert f"127.0.0.1:{port}" in found
 
 
-def test_a_name_that_does_not_exist(doctor):
-    name, found, _ = doctor("--base-url", "http://nowhere.invalid").cause
+@pytest.mark.parametrize("host", ["nowhere.invalid", "api..coze.com", "a" * 70 + ".com"])
+def test_a_name_that_does_not_exist(doctor, host):
+    name, found, _ = doctor("--base-url", f"http://{host}").cause
     assert name == "dns"
-    assert "nowhere.invalid" in found
+    assert host in found
 
 
 def test_a_proxy_that_is_dead(doctor, monkeypatch):
@@ -380,9 +403,19 @@ def test_a_proxy_that_is_dead(doctor, monkeypatch):
     assert doctor().exit_code == 0
 
 
-def test_a_proxy_that_cannot_be(doctor, monkeypatch):
-    monkeypatch.setenv("ALL_PROXY", "ftp://127.0.0.1:1")
-    assert doctor().cause[:2] == ("proxy", "the proxy ftp://127.0.0.1:1 is of an unknown kind")
+@pytest.mark.parametrize(
+    ("proxy", "says"),
+    [
+        ("ftp://127.0.0.1:1", "the proxy ftp://127.0.0.1:1 is of an unknown kind"),
+        ("http://127.0.0.1:eighty", "its port is not a number"),
+        ("http://a..b:80", "the proxy http://a..b:80 does not answer"),
+    ],
+)
+def test_a_proxy_that_cannot_be(doctor, monkeypatch, proxy, says):
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    name, found, _ = doctor().cause
+    assert name == "proxy"
+    assert says in found
 
 
 def test_a_proxy_that_answers_in_the_servers_place(doctor, emulator, monkeypatch):

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from coze_core.cli._doctor import dns, proxy, tcp, tls, token_form, versions
+from coze_core.cli._doctor import dns, proxy, server, tcp, tls, token_form, versions
 from coze_core.cli._doctor.versions import Package
 
 # -- versions
@@ -81,6 +81,18 @@ def test_socks_needs_a_package():
     told = proxy.judge(proxy.Proxy("socks5://127.0.0.1:1080", can_socks=False))
     assert told.status == "failed"
     assert "coze-bridge[socks]" in told.fix_en
+
+
+def test_a_proxy_that_refuses_a_tunnel_is_told():
+    error = "the connection to api.coze.com failed: HTTP/1.1 407 Proxy Authentication Required"
+    told = server.judge(server.Served(error=error), "https://api.coze.com", 5, "http://p:1")
+    assert "the proxy wants to know who you are" in told.found
+
+
+def test_a_certificate_that_only_shows_behind_a_proxy_is_told():
+    error = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate"
+    told = server.judge(server.Served(error=error), "https://api.coze.com", 5, "http://p:1")
+    assert "SSL_CERT_FILE" in told.fix_en
 
 
 # -- the network
