@@ -15,8 +15,9 @@ from typing import Self
 import anyio
 import anyio.to_thread
 
+from coze_core._bodies import AsyncBody, Body
 from coze_core._call import Reply
-from coze_core._drivers import AsyncBody, AsyncDriver, Body, SyncDriver
+from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._errors import (
     APIConnectionError,
     APITimeoutError,

@@ -13,7 +13,7 @@ import itertools
 import threading
 import time
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future, InvalidStateError, wait
 from contextvars import ContextVar
 from typing import Any, BinaryIO, Final, TypeVar
@@ -22,57 +22,23 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from coze_core._call import Call, Reply, Upload, is_event_stream, is_file
+from coze_core._bodies import AsyncBody, Body
+from coze_core._call import Call, Reply, Upload
 from coze_core._config import ClientConfig
 from coze_core._errors import CozeError
 from coze_core._flow import Exclusive, Flow, Send, Sleep, Work
 from coze_core._http import (
     client_options,
     connection_error,
-    is_plain,
     lower_headers,
     multipart,
     request_options,
 )
-from coze_core._loops import LoopPools, Pool, running_loop
+from coze_core._key_locks import lock_of
+from coze_core._loops import LoopPools, running_loop
 from coze_core._unlisted import unlisted
-from coze_core._watchdog import Hold
 
 T = TypeVar("T")
-
-_FINISH_SECONDS: Final = 0.5  # for a closed body to be noticed; it takes no time but by mistake
-_MAX_ERROR_BODY: Final = 1 << 20  # bytes; an error page is never that large
-
-
-class _KeyLock:
-    """The lock of one object, which is kept alive with it: its id is nobody else's meanwhile."""
-
-    def __init__(self, key: object) -> None:
-        self.key = key
-        self.lock = threading.Lock()
-        self.users = 0
-
-
-_LOCKS: Final[dict[int, _KeyLock]] = {}
-_LOCKS_GUARD: Final = threading.Lock()
-
-
-@contextlib.contextmanager
-def _lock_of(key: object) -> Iterator[threading.Lock]:
-    """Within the block, have the lock of this object; not locked yet.
-
-    Any object will do: a credential of the user's may allow neither hashing nor weak references.
-    """
-    with _LOCKS_GUARD:
-        held = _LOCKS.setdefault(id(key), _KeyLock(key))
-        held.users += 1
-    try:
-        yield held.lock
-    finally:
-        with _LOCKS_GUARD:
-            held.users -= 1
-            if not held.users:
-                del _LOCKS[id(key)]
 
 
 # Set in a thread that an event loop waits for.
@@ -91,85 +57,6 @@ def _on_event_loop() -> bool:
 
 
 # -- blocking
-
-
-class _Held(httpx.SyncByteStream):
-    """A body that lets go of its connection just before the connection is given back."""
-
-    def __init__(self, body: httpx.SyncByteStream, hold: Hold) -> None:
-        self._body = body
-        self._hold = hold
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._body)
-
-    def close(self) -> None:
-        self._hold.let_go()
-        self._body.close()
-
-
-class Body:
-    """The open body of a streamed reply.
-
-    Attributes:
-        hold: Its connection, as long as that is not given back.
-    """
-
-    def __init__(self, response: httpx.Response, config: ClientConfig) -> None:
-        self.hold = Hold(_socket_of(response))
-        if isinstance(response.stream, httpx.SyncByteStream):
-            response.stream = _Held(response.stream, self.hold)
-        self._response = response
-        self._config = config
-        self._blocks = response.iter_raw() if is_plain(response) else response.iter_bytes()
-        self._head: list[bytes] = []
-
-    def is_stream(self, *, binary: bool = False) -> bool:
-        """Whether this is an event stream, or a file: by its type, then by its first bytes."""
-        told = is_file if binary else is_event_stream
-        content_type = self._response.headers.get("content-type", "")
-        if self._response.status_code >= 300:
-            return False
-        for block in self._blocks:
-            self._head.append(block)
-            verdict = told(content_type, b"".join(self._head))
-            if verdict is not None:
-                return verdict
-        return "text/event-stream" in content_type
-
-    def read(self) -> bytes:
-        """Read what is left, up to a bound."""
-        body = b"".join(self._head)
-        for block in self._blocks:
-            body += block
-            if len(body) > _MAX_ERROR_BODY:
-                break
-        return body
-
-    def blocks(self) -> Iterator[bytes]:
-        """Iterate over the blocks as the network brings them.
-
-        Raises:
-            CozeError: If the connection breaks.
-        """
-        try:
-            yield from self._head
-            self._head = []
-            yield from self._blocks
-        except httpx.HTTPError as error:
-            raise connection_error(error, self._config) from error
-
-    def close(self) -> None:
-        """Close the connection, or give it back if the body was read to its end."""
-        self._response.close()
-
-
-def _socket_of(response: httpx.Response) -> Any:
-    """Return the socket underneath, or None where there is none of its own."""
-    stream = response.extensions.get("network_stream")
-    if stream is None or response.http_version == "HTTP/2":
-        return None
-    return stream.get_extra_info("socket")
 
 
 class _Own:
@@ -259,7 +146,7 @@ class SyncDriver:
         return None
 
     def _alone(self, step: Exclusive) -> None:
-        with _lock_of(step.key) as lock:
+        with lock_of(step.key) as lock:
             # On an event loop one must not wait for a lock that a task of the same loop may hold:
             # the task could never go on. Then the work is done twice, which does no harm.
             if not lock.acquire(blocking=not _on_event_loop()):
@@ -369,85 +256,6 @@ def _opened(upload: Upload | None, stack: contextlib.ExitStack) -> bytes | Binar
 # -- awaiting
 
 
-class AsyncBody:
-    """The open body of a streamed reply."""
-
-    def __init__(self, response: httpx.Response, config: ClientConfig, pool: Pool) -> None:
-        self._response = response
-        self._config = config
-        self._blocks = response.aiter_raw() if is_plain(response) else response.aiter_bytes()
-        self._head: list[bytes] = []
-        self._pool: Pool | None = pool
-        self._closed = False
-
-    async def is_stream(self, *, binary: bool = False) -> bool:
-        """Whether this is an event stream, or a file: by its type, then by its first bytes."""
-        told = is_file if binary else is_event_stream
-        content_type = self._response.headers.get("content-type", "")
-        if self._response.status_code >= 300:
-            return False
-        async for block in self._blocks:
-            self._head.append(block)
-            verdict = told(content_type, b"".join(self._head))
-            if verdict is not None:
-                return verdict
-        return "text/event-stream" in content_type
-
-    async def read(self) -> bytes:
-        """Read what is left, up to a bound."""
-        body = b"".join(self._head)
-        async for block in self._blocks:
-            body += block
-            if len(body) > _MAX_ERROR_BODY:
-                break
-        return body
-
-    async def blocks(self) -> AsyncGenerator[bytes, None]:
-        """Iterate over the blocks as the network brings them.
-
-        Raises:
-            CozeError: If the connection breaks.
-        """
-        try:
-            for block in self._head:
-                yield block
-            self._head = []
-            async for block in self._blocks:
-                yield block
-        except httpx.HTTPError as error:
-            raise connection_error(error, self._config) from error
-
-    async def aclose(self) -> None:
-        """Close the connection, or give it back if the body was read to its end.
-
-        A task that does this may be cancelled half-way; then it is to be called again.
-        """
-        if self._closed:
-            return
-        try:
-            with anyio.CancelScope(shield=True):
-                await self._response.aclose()
-                await self._finish_reading()
-            self._closed = True
-        finally:
-            pool, self._pool = self._pool, None
-            if pool is not None:
-                pool.streams -= 1
-
-    async def _finish_reading(self) -> None:
-        """Let the HTTP library's generators, one inside the other, see that the body is closed.
-
-        Left to the garbage collector they would be finalized later, in another task.
-        """
-        with (
-            anyio.move_on_after(_FINISH_SECONDS),
-            # RuntimeError: another task is reading just now; its read ends by itself.
-            contextlib.suppress(httpx.HTTPError, httpx.StreamError, RuntimeError),
-        ):
-            async for _ in self._blocks:
-                continue
-
-
 class AsyncDriver:
     """Runs flows by awaiting; each event loop has its own HTTP clients."""
 
@@ -490,7 +298,7 @@ class AsyncDriver:
         if isinstance(step, Sleep):
             await anyio.sleep(step.seconds)
         elif isinstance(step, Exclusive):
-            with _lock_of(step.key) as lock:
+            with lock_of(step.key) as lock:
                 async with _held(lock):
                     await self.run(step.make())
         return None
@@ -562,7 +370,7 @@ class AsyncDriver:
         with self._lock:
             pools = self._loops.get(loop)
         if pools is not None:
-            await pools.aclose()  # streams that are still open take their leave through it
+            await pools.aclose()
             with self._lock:
                 self._loops.pop(loop, None)
 

@@ -150,7 +150,8 @@ class LoopPools:
                 await pool.client.aclose()
 
     async def aclose(self) -> None:
-        """Close the clients now."""
+        """Close the clients now; chats of open streams go on, as when a connection breaks."""
+        self._farewells.clear()
         if self._lifetime is not None:
             with contextlib.suppress(RuntimeError):  # it is ending in another task just now
                 await self._lifetime.aclose()

@@ -124,15 +124,6 @@ class StreamPump(abc.ABC, Generic[Item]):
     def too_slow(self, seconds: float) -> APITimeoutError:
         """Return the error for a stream that took longer than its deadline."""
 
-    def check(self) -> None:
-        """Raise what was found after the events that have been handed out.
-
-        Raises:
-            CozeError: The `failure`, if there is one.
-        """
-        if self.failure is not None:
-            raise self.failure
-
     def _no_news(self) -> None:
         """Count the silence.
 

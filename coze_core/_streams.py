@@ -14,8 +14,9 @@ from typing import Final, Generic, Protocol, Self, TypeVar
 
 import anyio
 
+from coze_core._bodies import AsyncBody, Body
 from coze_core._call import Reply
-from coze_core._drivers import AsyncBody, AsyncDriver, Body, SyncDriver
+from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._errors import CozeError
 from coze_core._flow import Flow
 from coze_core._loops import nobody_waits
@@ -162,6 +163,7 @@ class EventStream(_Stream[Item]):
         if body is None or self._closed:
             raise RuntimeError("the stream is closed")
         pump = self._pump
+        bounded = self._ends != _NEVER
         blocks = body.blocks()  # one generator for all reads: given up half-way it would close
         try:
             with self._bounded(body) as bound:
@@ -172,13 +174,16 @@ class EventStream(_Stream[Item]):
                             yield batch
                         if pump.over:
                             break
-                        pump.check()
-                        self._check_deadline()
+                        if pump.failure is not None:
+                            raise pump.failure
+                        if bounded:
+                            self._check_deadline()
                     else:
                         batch = pump.finish()
                         if batch:
                             yield batch
-                        pump.check()
+                        if pump.failure is not None:
+                            raise pump.failure
                 except CozeError as error:
                     if bound.passed:
                         raise pump.too_slow(self._request.deadline or 0) from error
@@ -209,7 +214,7 @@ class EventStream(_Stream[Item]):
 
     def _check_deadline(self) -> None:
         """See to the deadline where no socket can be shut down: at least between two reads."""
-        if self._ends != _NEVER and self._driver.config.retry.clock() > self._ends:
+        if self._driver.config.retry.clock() > self._ends:
             raise self._pump.too_slow(self._request.deadline or 0)
 
     def _drain(self, body: Body, blocks: Iterator[bytes]) -> None:
@@ -339,7 +344,8 @@ class AsyncEventStream(_Stream[Item]):
                         yield batch
                     if pump.over:
                         break
-                    pump.check()
+                    if pump.failure is not None:
+                        raise pump.failure
             except CozeError as error:
                 told = pump.broken(error, closed=self._closed)
                 if told is not None:

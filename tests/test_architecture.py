@@ -45,6 +45,8 @@ ORDER = [
     "_unlisted",
     "_loops",
     "_watchdog",
+    "_bodies",
+    "_key_locks",
     "_drivers",
     "_pump",
     "oauth._grants",
@@ -97,11 +99,12 @@ ORDER = [
     "dialog",
     "cli",
 ]
-HTTPX = {"_http", "_loops", "_drivers", "_client"}
+HTTPX = {"_http", "_loops", "_bodies", "_drivers", "_client"}
 ASYNC = {
     *(
         "_unlisted",
         "_loops",
+        "_bodies",
         "_drivers",
         "_streams",
         "_chat_streams",

@@ -325,8 +325,8 @@ def chat(
 ) -> StreamRequest:
     """Talk to a chatflow and stream its answer.
 
-    If it stops to ask something, the turn's `questions` say so; call this again with the reply as
-    the message and the same conversation_id.
+    If it stops to ask something, the turn is `interrupted` and its answer is the question; call
+    this again with the reply as the message and the same conversation_id.
 
     Args:
         workflow_id: The chatflow; it has to be published.

@@ -25,6 +25,7 @@ from coze_core.emulator import (
     _others,
     _v2,
     _variables,
+    _workflow_api,
 )
 from coze_core.emulator._access import Grant
 from coze_core.emulator._faults import Fault, Faults, disturbed
@@ -78,6 +79,22 @@ _ROUTES: Final[list[tuple[str, str, Endpoint, bool]]] = [
     ("GET", "/v1/space/published_bots_list", _others.list_bots_legacy, False),
     ("GET", "/v1/workspaces", _others.list_workspaces, False),
     ("GET", "/v1/users/me", _others.me, False),
+    ("POST", "/v1/workflow/run", _workflow_api.run, True),
+    ("POST", "/v1/workflow/stream_run", _workflow_api.stream_run, True),
+    ("POST", "/v1/workflow/stream_resume", _workflow_api.stream_resume, True),
+    ("POST", "/v1/workflows/resume", _workflow_api.resume, False),
+    ("POST", "/v1/workflows/chat", _workflow_api.chat, True),
+    ("GET", "/v1/workflow/get_run_history", _workflow_api.studio_history, True),
+    ("GET", "/v1/workflows", _workflow_api.list_, False),
+    ("GET", "/v1/workflows/{id}", _workflow_api.retrieve, True),
+    ("GET", "/v1/workflows/{id}/versions", _workflow_api.versions, False),
+    ("GET", "/v1/workflows/{id}/run_histories/{id}", _workflow_api.history, False),
+    (
+        "GET",
+        "/v1/workflows/{id}/run_histories/{id}/execute_nodes/{id}",
+        _workflow_api.node_output,
+        False,
+    ),
     ("POST", "/api/permission/oauth2/token", _oauth.token, False),
     ("POST", "/api/permission/oauth2/account/{id}/token", _oauth.token, False),
     ("POST", "/api/permission/oauth2/enterprise_id/{id}/token", _oauth.token, False),

@@ -13,6 +13,8 @@ from coze_core.emulator._http import ApiError, Clock
 from coze_core.emulator._profile import Profile
 from coze_core.emulator._runs import ChatRun
 from coze_core.emulator._store import Document, Store
+from coze_core.emulator._workflow_runs import WorkflowExecution
+from coze_core.emulator._workflows import Workflow
 
 WORKSPACE_ID = "7350000000000000900"
 USER_ID = "7350000000000000901"
@@ -67,6 +69,8 @@ class State:
     profile: Profile
     bots: dict[str, Bot] = field(default_factory=dict)
     runs: dict[str, ChatRun] = field(default_factory=dict)
+    workflows: dict[str, Workflow] = field(default_factory=dict)
+    executions: dict[str, WorkflowExecution] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
     oauth: OAuthState = field(default_factory=OAuthState)
 

@@ -146,7 +146,7 @@ def test_a_call_that_is_under_way_outlives_the_closing_of_its_client():
         return True
 
     with RawServer(answer) as server:
-        client = CozeClient("pat_x", base_url=server.base_url, timeout=5)
+        client = CozeClient("pat_x", base_url=server.base_url, timeout=5, max_retries=0)
 
         def close():
             asked.wait(10)

@@ -1,9 +1,11 @@
 """The official Python SDK, unmodified, against an emulator. Run by the environment that has it.
 
 Usage: python check.py BASE_URL TOKEN ECHO_BOT ASSISTANT_BOT SLOW_BOT WORKSPACE KEY_FILE
+WEATHER_WORKFLOW TRAVEL_WORKFLOW ORDER_CHATFLOW
 """
 
 import asyncio
+import json
 import sys
 import tempfile
 import wave
@@ -38,10 +40,12 @@ from cozepy import (
     ToolOutput,
     VariableValue,
     WebOAuthApp,
+    WorkflowEventType,
 )
 
 BASE_URL, TOKEN, ECHO, ASSISTANT, SLOW, WORKSPACE = sys.argv[1:7]
 PRIVATE_KEY = Path(sys.argv[7])
+WEATHER, TRAVEL, ORDER = sys.argv[8:11]
 coze = Coze(auth=TokenAuth(TOKEN), base_url=BASE_URL)
 question = Message.build_user_question_text("What is 2 + 3?")
 
@@ -180,6 +184,53 @@ def check_oauth():
     assert device.refresh_access_token(token.refresh_token).access_token
 
 
+def check_workflows():
+    run = coze.workflows.runs.create(workflow_id=WEATHER, parameters={"city": "Paris"})
+    assert json.loads(run.data)["city"] == "Paris"
+    events = list(coze.workflows.runs.stream(workflow_id=WEATHER, parameters={"city": "Rome"}))
+    assert events[-1].event == WorkflowEventType.MESSAGE
+    assert json.loads(events[-1].message.content)["city"] == "Rome"
+    started = coze.workflows.runs.create(
+        workflow_id=WEATHER, parameters={"city": "Oslo"}, is_async=True
+    )
+    ids = {"workflow_id": WEATHER, "execute_id": started.execute_id}
+    history = coze.workflows.runs.run_histories.retrieve(**ids)
+    while history.execute_status.value == "Running":
+        history = coze.workflows.runs.run_histories.retrieve(**ids)
+    assert "Oslo" in history.output
+    [asked] = [e for e in coze.workflows.runs.stream(workflow_id=TRAVEL) if e.interrupt]
+    data = asked.interrupt.interrupt_data
+    events = list(
+        coze.workflows.runs.resume(
+            workflow_id=TRAVEL,
+            event_id=data.event_id,
+            resume_data="Rome",
+            interrupt_type=data.type,
+        )
+    )
+    assert events[-1].event == WorkflowEventType.INTERRUPT
+    order = Message.build_user_question_text("coffee")
+    text, _ = streamed(
+        coze.workflows.chat.stream(workflow_id=ORDER, additional_messages=[order], app_id="1")
+    )
+    assert text == "Which size?"
+    listed = coze.workflows.list(workspace_id=WORKSPACE)
+    assert [w.workflow_name for w in listed.items] == ["weather", "travel", "order"]
+    info = coze.workflows.retrieve(workflow_id=WEATHER)
+    assert info.workflow_detail.workflow_name == "weather"
+    versions = coze.workflows.versions.list(workflow_id=WEATHER)
+    assert [v.version for v in versions.items] == ["v0.0.2", "v0.0.1"]
+
+
+async def check_async_workflows():
+    client = AsyncCoze(auth=AsyncTokenAuth(TOKEN), base_url=BASE_URL)
+    run = await client.workflows.runs.create(workflow_id=WEATHER, parameters={"city": "Paris"})
+    assert json.loads(run.data)["city"] == "Paris"
+    stream = client.workflows.runs.stream(workflow_id=WEATHER, parameters={"city": "Rome"})
+    events = [event async for event in stream]
+    assert json.loads(events[-1].message.content)["city"] == "Rome"
+
+
 async def check_async_oauth():
     app = AsyncJWTOAuthApp("cozepy", PRIVATE_KEY.read_text(), "kid-1", base_url=BASE_URL)
     token = await app.get_access_token(ttl=900)
@@ -287,10 +338,12 @@ checks = [
     check_datasets_and_documents,
     check_images,
     check_audio,
+    check_workflows,
 ]
 for check in checks:
     check()
     print(check.__name__, "ok")
 asyncio.run(check_async())
 asyncio.run(check_async_oauth())
+asyncio.run(check_async_workflows())
 print("check_async ok")
