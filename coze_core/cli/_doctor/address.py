@@ -9,7 +9,8 @@ from coze_core._config import resolve_base_url
 from coze_core.cli._doctor.patient import Patient
 from coze_core.cli._doctor.result import Result, failed, ok
 
-_PATHS = ("/v1", "/v2", "/v3", "/open_api", "/api", "/space", "/home", "/docs", "/store")
+# A Studio behind a proxy may have a path of its own, but hardly one of these.
+_PATHS = ("v1", "v3", "open_api")
 
 
 def run(patient: Patient) -> Result:
@@ -37,7 +38,8 @@ def judge(base_url: str, source: str, regions: Mapping[str, str]) -> Result:
             f"Set base_url to {parts.scheme}://{api}.",
             f"这是网站地址而非 API 地址，请设为 {parts.scheme}://{api}。",
         )
-    if parts.path.startswith(_PATHS):
+    known = host in {urlsplit(url).hostname for url in regions.values()}
+    if parts.path and (known or parts.path.split("/")[1] in _PATHS):
         bare = f"{parts.scheme}://{parts.netloc}"
         return failed(
             f"{base_url} ({source}) ends in a path that the client adds by itself",

@@ -39,10 +39,12 @@ class Granted:
     Attributes:
         missing: The permissions that the token lacks.
         unknown: Those that nobody could be asked for.
+        said: The server's own words for the first refusal.
     """
 
     missing: tuple[Permission, ...] = ()
     unknown: tuple[Permission, ...] = ()
+    said: str = ""
 
 
 PERMISSIONS: Final = (
@@ -78,6 +80,7 @@ PERMISSIONS: Final = (
         "images and files",
         Call("GET", "/v1/files/retrieve", query={"file_id": _NOTHING}),
     ),
+    Permission("Workflow", "running workflows", Call("GET", f"/v1/workflows/{_NOTHING}")),
 )
 
 
@@ -90,19 +93,20 @@ def run(patient: Patient) -> Result:
 
 def probe(patient: Patient) -> Granted:
     """Return the permissions that are missing."""
-    missing, unknown = [], []
+    missing, unknown, said = [], [], ""
     with patient.client() as client:
         for permission in PERMISSIONS:
             try:
                 client.run(send(permission.call))
-            except PermissionDeniedError:
+            except PermissionDeniedError as error:
                 if not (permission.vital and _may_chat_with_its_bot(client, patient.bot_id)):
                     missing.append(permission)
+                    said = said or error.message
             except APIStatusError:
                 continue  # refused for another reason: so it may ask
             except CozeError:
                 unknown.append(permission)
-    return Granted(tuple(missing), tuple(unknown))
+    return Granted(tuple(missing), tuple(unknown), said)
 
 
 def _may_chat_with_its_bot(client: CozeClient, bot_id: str | None) -> bool:
@@ -141,6 +145,8 @@ def judge(granted: Granted) -> Result:
         f"Edit the token on Coze's page of API tokens: it needs {names}, for the bot's workspace.",
         f"请在扣子“API 令牌”页面为令牌勾选 {names}，并授权机器人所在的工作空间。",
     )
-    if any(permission.vital for permission in missing):
-        return failed(f"the token lacks {uses} (or may chat with other bots only)", *fix)
-    return warning(f"the token lacks {uses}", *fix)
+    vital = any(permission.vital for permission in missing)
+    if vital:
+        uses += " (or may chat with other bots only)"
+    found = f"the token lacks {uses}; the server says: {granted.said!r}"
+    return (failed if vital else warning)(found, *fix)

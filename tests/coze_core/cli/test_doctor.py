@@ -13,7 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from coze_core.emulator import Bot, Emulator, Fail, Fault, OAuthApp, Pause
 
-PERMISSIONS = ["Connector.botChat", "Bot", "Workspace", "Conversation", "Message", "File"]
+PERMISSIONS = [
+    *("Connector.botChat", "Bot", "Workspace", "Conversation", "Message", "File", "Workflow")
+]
 
 
 @pytest.fixture
@@ -221,6 +223,7 @@ def test_a_token_without_the_permission_to_read(doctor, emulator):
     found = report.checks["permissions"]["found"]
     assert all(f"{name}: " in found for name in PERMISSIONS[1:])
     assert "Connector.botChat" not in found
+    assert "the server says: 'The token does not have the required permission: Bot'" in found
     assert "first token" in report.checks["chat"]["found"]
 
 

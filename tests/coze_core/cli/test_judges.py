@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from coze_core.cli._doctor import dns, proxy, server, tcp, tls, token_form, versions
+from coze_core.cli._doctor import address, dns, proxy, server, tcp, tls, token_form, versions
 from coze_core.cli._doctor.versions import Package
 
 # -- versions
@@ -43,6 +43,29 @@ def test_missing_extras_are_told():
 def test_our_own_requirements_are_read():
     names = {package.name for package in versions.probe()}
     assert {"httpx", "pydantic", "anyio"} <= names
+
+
+# -- addresses
+
+REGIONS = {"com": "https://api.coze.com", "cn": "https://api.coze.cn"}
+
+
+@pytest.mark.parametrize(
+    ("base_url", "status"),
+    [
+        ("https://api.coze.cn", "ok"),
+        ("https://coze.example.com/api", "ok"),
+        ("http://studio:8888", "ok"),
+        ("https://api.coze.cn/api", "failed"),
+        ("https://coze.example.com/open_api/v2", "failed"),
+        ("https://www.coze.cn/space/7", "failed"),
+        ("https://ada:secret@api.coze.cn", "failed"),
+    ],
+)
+def test_an_address_may_have_a_path_where_somebody_else_serves(base_url, status):
+    told = address.judge(base_url, "option", REGIONS)
+    assert told.status == status
+    assert "secret" not in told.found
 
 
 # -- proxies

@@ -4,75 +4,75 @@ import json
 
 import pytest
 
-from coze_core.emulator import Fault
+from coze_core.emulator import Ask, Fault, Output, Parameter, Say, Workflow
 
 RUN, RESUME = "/v1/workflow/stream_run", "/v1/workflow/stream_resume"
 
 
-def stream(*events):
-    """The bytes of a run."""
-    blocks = [
-        f"id: {number}\nevent: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
-        for number, (name, data) in enumerate(events)
-    ]
-    return Fault(status=200, body="".join(blocks).encode(), content_type="text/event-stream")
+@pytest.fixture
+def add(emulator):
+    """Add a workflow of a function and its inputs; returns its id."""
 
+    def made(run, **inputs):
+        return emulator.add_workflow(Workflow(run.__name__, run, inputs=inputs)).id
 
-def said(text, title="Message", *, number=0, finished=True):
-    return (
-        "Message",
-        {
-            "content": text,
-            "node_title": title,
-            "node_seq_id": str(number),
-            "node_is_finish": finished,
-        },
-    )
-
-
-DONE = ("Done", {"debug_url": "https://www.coze.com/work_flow?execute_id=7"})
-ASKS = ("Interrupt", {"interrupt_data": {"data": "", "event_id": "1/2", "type": 2}})
+    return made
 
 
 @pytest.fixture
-def answers(emulator):
-    """Let the server answer with these events."""
-
-    def add(path, *events):
-        emulator.faults.add(stream(*events), path=path)
-
-    return add
+def weather(emulator):
+    return emulator.workflow_id("weather")
 
 
-def test_the_output_goes_to_stdout_and_the_rest_to_stderr(coze, answers):
-    pieces = [said("Why", finished=False), said("?", number=1)]
-    answers(RUN, *pieces, said('{"output":"because"}', ""), DONE)
-    done = coze("workflows", "run", "7389")
+@pytest.fixture
+def travel(emulator):
+    return emulator.workflow_id("travel")
+
+
+def lines_of(result):
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_the_output_goes_to_stdout_and_the_rest_to_stderr(coze, add):
+    async def why(parameters, context):
+        yield Say("Why? ")
+        yield Output({"output": "because"})
+
+    done = coze("workflows", "run", add(why))
     assert done.exit_code == 0, done.stderr
     assert done.stdout == "because\n"
-    assert done.stderr == "Why?\n"
+    assert done.stderr.strip() == "Why?"
 
 
-def test_inputs_are_text_data_and_files(coze, answers, emulator, tmp_path):
+def test_an_output_of_several_values_is_json(coze, weather):
+    done = coze("workflows", "run", weather, "-p", "city=Paris", "-p", "days:=2")
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["city"], len(found["forecast"])) == ("Paris", 2)
+    assert "Looking up the weather in Paris." in done.stderr
+
+
+def test_inputs_are_text_data_and_files(coze, add, emulator, tmp_path):
+    async def inputs(parameters, context):
+        yield Output({"city": parameters["city"], "days": parameters["days"]})
+
+    id = add(inputs, city=Parameter(), days=Parameter("integer"), photo=Parameter("image"))
     (tmp_path / "cat.png").write_bytes(b"image")
     (tmp_path / "in.json").write_text('{"city": "Rome", "days": 1}')
-    answers(RUN, said("{}", ""), DONE)
     done = coze(
-        *("workflows", "run", "7389", "--parameters", f"@{tmp_path / 'in.json'}"),
-        *("-p", "city=Paris = Lutetia", "-p", "days:=3", "-p", f"image=@{tmp_path / 'cat.png'}"),
+        *("workflows", "run", id, "--parameters", f"@{tmp_path / 'in.json'}"),
+        *("-p", "city=Paris = Lutetia", "-p", "days:=3", "-p", f"photo=@{tmp_path / 'cat.png'}"),
     )
     assert done.exit_code == 0, done.stderr
-    (sent,) = emulator.requests.to(RUN)
-    given = sent.json["parameters"]
-    assert (given["city"], given["days"]) == ("Paris = Lutetia", 3)
-    assert json.loads(given["image"])["file_id"]
-    assert sent.json["workflow_id"] == "7389"
+    assert json.loads(done.stdout) == {"city": "Paris = Lutetia", "days": 3}
+    assert len(emulator.requests.to("/v1/files/upload")) == 1
+    given = emulator.requests.to(RUN)[0].json["parameters"]
+    assert json.loads(given["photo"])["file_id"]
 
 
-def test_inputs_may_come_from_a_pipe(coze, answers, emulator):
-    answers(RUN, said("{}", ""), DONE)
-    coze("workflows", "run", "7389", "--parameters", "@-", input='{"a": 1}')
-    assert emulator.requests.to(RUN)[0].json["parameters"] == {"a": 1}
+def test_inputs_may_come_from_a_pipe(coze, weather, emulator):
+    done = coze("workflows", "run", weather, "--parameters", "@-", input='{"city": "Rome"}')
+    assert json.loads(done.stdout)["city"] == "Rome"
 
 
 @pytest.mark.parametrize(
@@ -95,40 +95,52 @@ def test_inputs_written_wrongly_are_refused_before_anything_is_sent(
     assert not emulator.requests
 
 
-def test_questions_are_answered(coze, answers, emulator):
-    answers(RUN, said("Which city?", "Question"), ASKS)
-    answers(RESUME, said('{"output":"sunny"}', ""), DONE)
-    done = coze("workflows", "run", "7389", "--answer", "Paris")
+def test_questions_are_answered(coze, travel, emulator):
+    done = coze("workflows", "run", travel, "--answer", "Paris", "--answer", "today")
     assert done.exit_code == 0, done.stderr
-    assert done.stdout == "sunny\n"
-    (sent,) = emulator.requests.to(RESUME)
-    assert (sent.json["event_id"], sent.json["resume_data"]) == ("1/2", "Paris")
+    assert done.stdout == "Somebody goes to Paris, today.\n"
+    assert "Where do you want to go?" in done.stderr
+    assert len(emulator.requests.to(RESUME)) == 2
 
 
-def test_a_question_that_nobody_answers_is_an_error(coze, answers):
-    answers(RUN, said("Which city?", "Question"), ASKS)
-    done = coze("workflows", "run", "7389")
+def test_a_question_that_nobody_answers_is_an_error(coze, travel):
+    done = coze("workflows", "run", travel, "--answer", "Paris")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "asks: Which city?" in done.stderr
+    assert "asks: When do you want to go to Paris?" in done.stderr
+    told = lines_of(coze("workflows", "run", travel, "--json"))[-1]
+    assert told["status"] == "interrupted"
+    assert told["interrupt"]["question"] == "Where do you want to go?"
 
 
-def test_a_run_as_json_lines(coze, answers):
-    answers(RUN, said("Why?"), said('{"output":"because"}', ""), DONE)
-    told = [
-        json.loads(line) for line in coze("workflows", "run", "7389", "--json").stdout.splitlines()
-    ]
-    assert told[0] == {"event": "message", "node": "Message", "text": "Why?"}
-    assert told[-1]["event"] == "run"
-    assert told[-1]["status"] == "completed"
-    assert told[-1]["output"] == {"output": "because"}
-    assert told[-1]["debug_url"].startswith("https://www.coze.com/")
+def test_a_run_as_json_lines(coze, add):
+    async def twice(parameters, context):
+        yield Say("Why?")
+        answer = yield Ask("Who?")
+        yield Output({"output": answer})
+
+    *told, last = lines_of(coze("workflows", "run", add(twice), "--json", "--answer", "me"))
+    assert {event["event"] for event in told} == {"message"}
+    assert "".join(event["text"] for event in told).startswith("Why?")
+    assert (last["event"], last["status"]) == ("run", "completed")
+    assert last["output"] == {"output": "me"}
 
 
-def test_a_failed_run_is_an_error(coze, answers):
-    for _ in range(2):
-        answers(RUN, ("Error", {"error_code": 4000, "error_message": "Request parameter error"}))
-    done = coze("workflows", "run", "7389")
+def test_a_refused_run_is_an_error(coze, weather):
+    done = coze("workflows", "run", weather)
     assert done.exit_code == 1
-    assert "Request parameter error" in done.stderr
-    told = coze("workflows", "run", "7389", "--json").stdout.splitlines()
-    assert json.loads(told[-1])["code"] == 4000
+    assert "city" in done.stderr
+    done = coze("workflows", "run", "1", "--json")
+    assert done.exit_code == 1
+    assert lines_of(done)[-1]["event"] == "error"
+
+
+def test_a_failed_run_is_an_error_with_its_code(coze, weather, emulator):
+    failure = b'id: 0\nevent: Error\ndata: {"error_code":4000,"error_message":"Bad luck"}\n\n'
+    fault = Fault(status=200, body=failure, content_type="text/event-stream")
+    emulator.faults.add(fault, path=RUN, times=2)
+    done = coze("workflows", "run", weather, "-p", "city=Rome")
+    assert done.exit_code == 1
+    assert "Bad luck" in done.stderr
+    assert "code 4000" in done.stderr
+    told = coze("workflows", "run", weather, "-p", "city=Rome", "--json")
+    assert lines_of(told)[-1]["code"] == 4000
