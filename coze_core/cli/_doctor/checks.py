@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -26,6 +27,8 @@ from coze_core.cli._doctor import (
 )
 from coze_core.cli._doctor.patient import Patient
 from coze_core.cli._doctor.result import Result, warning
+
+_PASSWORD: Final = re.compile(r"//[^/@\s]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +67,22 @@ CHECKS: Final = (
 
 def examine(patient: Patient) -> Iterator[Result]:
     """Make all checks; one that needs a failed one is skipped."""
-    stopped: set[str] = set()
+    stopped: dict[str, list[str]] = {}  # the failures that each check was stopped by
     for check in CHECKS:
-        reasons = [name for name in check.needs if name in stopped]
+        found = [root for name in check.needs for root in stopped.get(name, ())]
+        reasons = list(dict.fromkeys(found))
         if reasons:
             result = Result("skipped", f"because of: {', '.join(reasons)}", blocked=True)
         else:
             result = _made(check, patient)
         if result.stops:
-            stopped.add(check.name)
+            stopped[check.name] = reasons or [check.name]
         yield replace(
             result,
             name=check.name,
             found=without_secrets(result.found, patient.token),
-            fix_en=without_secrets(result.fix_en, patient.token),
-            fix_zh=without_secrets(result.fix_zh, patient.token),
+            fix_en=_without_token(result.fix_en, patient.token),
+            fix_zh=_without_token(result.fix_zh, patient.token),
         )
 
 
@@ -91,6 +95,10 @@ def _made(check: Check, patient: Patient) -> Result:
 
 
 def without_secrets(text: str, token: str | None) -> str:
-    """Return the text with the token, and whatever looks like one, masked."""
+    """Return the text with the token, passwords in addresses and the like masked."""
+    return _without_token(_PASSWORD.sub("//***@", text), token)
+
+
+def _without_token(text: str, token: str | None) -> str:
     bare = (token or "").strip()
     return redact(text.replace(bare, "***") if len(bare) > 3 else text)

@@ -141,7 +141,8 @@ def judge(served: Served, base_url: str, timeout: float, proxied: str | None) ->
 
 def _redirect(served: Served, base_url: str) -> Result:
     parts = urlsplit(served.location)
-    target = f"{parts.scheme}://{parts.netloc}" if parts.netloc else "?"
+    host = parts.netloc.rpartition("@")[2]
+    target = f"{parts.scheme}://{host}" if host else "?"
     path = parts.path.removesuffix(PROBE)
     if path and path != parts.path:
         target += path

@@ -388,9 +388,11 @@ def test_a_closed_port(doctor):
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "api..coze.com", "a" * 70 + ".com"])
 def test_a_name_that_does_not_exist(doctor, host):
-    name, found, _ = doctor("--base-url", f"http://{host}").cause
+    report = doctor("--base-url", f"http://{host}")
+    name, found, _ = report.cause
     assert name == "dns"
     assert host in found
+    assert report.checks["chat"]["found"] == "because of: dns"
 
 
 def test_a_proxy_that_is_dead(doctor, monkeypatch):
@@ -574,6 +576,7 @@ def test_the_token_is_never_shown(doctor, coze, emulator):
     secret = emulator.add_token("odd-token-without-prefix-123")
     for arguments in ([], ["--bot", secret], ["--base-url", f"http://{secret}.invalid"]):
         assert secret not in doctor("--token", secret, *arguments).text
+    assert "password1" not in doctor("--base-url", "https://ada:password1@api.coze.com").text
     emulator.revoke_token(secret)
     echoed = Fault(code=4100, body=b'{"code":4100,"msg":"bad odd-token-without-prefix-123"}')
     emulator.faults.add(echoed, path="/v1/users/me", times=2)
