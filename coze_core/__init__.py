@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from coze_core._bot_models import Bot, BotSummary, User, Variable, Workspace
     from coze_core._chat_streams import AsyncChatStream, ChatStream
     from coze_core._client import AsyncCozeClient, CozeClient
+    from coze_core._config import Tracing
     from coze_core._dataset_inputs import ChunkStrategy, DocumentBase
     from coze_core._dataset_models import (
         Dataset,
@@ -229,6 +230,7 @@ __all__ = [
     "ToolCall",
     "ToolOutput",
     "ToolResponseCompleted",
+    "Tracing",
     "Transcription",
     "Turn",
     "UnknownEvent",
@@ -269,6 +271,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
     "_auth": ("Auth", "TokenAuth"),
     "_bot_models": ("Bot", "BotSummary", "User", "Variable", "Workspace"),
     "_client": ("AsyncCozeClient", "CozeClient"),
+    "_config": ("Tracing",),
     "_timeouts": ("Timeouts",),
     "_dataset_inputs": ("ChunkStrategy", "DocumentBase"),
     "_dataset_models": ("Dataset", "DatasetDocument", "DatasetImage", "DocumentProgress"),

@@ -19,6 +19,7 @@ from coze_core._chat_streams import AsyncChatStream, ChatStream
 from coze_core._config import (
     ClientConfig,
     ProtocolName,
+    Tracing,
     check_headers,
     from_environment,
     resolve_base_url,
@@ -30,11 +31,11 @@ from coze_core._flow import Flow, send
 from coze_core._http import check_addresses
 from coze_core._memo import Memo
 from coze_core._models import Chat
-from coze_core._pump import Pump, StreamRequest
+from coze_core._observing import Observing
+from coze_core._pump import StreamRequest
 from coze_core._retry import RetryPolicy, until
 from coze_core._session import session
 from coze_core._timeouts import Timeouts
-from coze_core._workflow_pump import WorkflowPump
 from coze_core._workflow_streams import AsyncWorkflowStream, WorkflowStream
 
 T = TypeVar("T")
@@ -93,6 +94,7 @@ class _Flows:
 
     auth: Auth
     config: ClientConfig
+    observing: Observing
 
     def open(self, request: StreamRequest) -> Flow[Reply]:
         call, retry = request.call, self.config.retry
@@ -105,12 +107,12 @@ class _Flows:
 
     def cancel(self, *, conversation_id: str, chat_id: str) -> Flow[Chat]:
         ids = {"conversation_id": conversation_id, "chat_id": chat_id}
-        return session(chat.cancel(**ids), self.auth, self.config.retry)
+        return self.observing.watched(session(chat.cancel(**ids), self.auth, self.config.retry))
 
     def quick_cancel(self, *, conversation_id: str, chat_id: str) -> Flow[None]:
         ids = {"conversation_id": conversation_id, "chat_id": chat_id}
         once = replace(self.config.retry, max_retries=0)
-        return session(chat.quick_cancel(**ids), self.auth, once)
+        return self.observing.watched(session(chat.quick_cancel(**ids), self.auth, once))
 
 
 class _Base(abc.ABC, Generic[D]):
@@ -130,7 +132,8 @@ class _Base(abc.ABC, Generic[D]):
         self._auth = auth
         self._config = config
         self._driver = driver
-        self._flows = _Flows(auth, config)
+        self._observing = Observing(config)
+        self._flows = _Flows(auth, config, self._observing)
         self._check = v2.check_call if config.protocol == "v2" else None
 
     @property
@@ -147,6 +150,11 @@ class _Base(abc.ABC, Generic[D]):
     def protocol(self) -> ProtocolName:
         """The version of the chat API that this client speaks."""
         return self._config.protocol
+
+    def _signed(self, flow: Flow[T]) -> Flow[T]:
+        """Return the same flow: signed, repeated where that is safe, watched where it is wanted."""
+        signed = session(flow, self._auth, self._config.retry, self._check)
+        return self._observing.watched(signed)
 
     def _as_spoken(self, request: StreamRequest) -> StreamRequest:
         return request if self._check is None else v2.stream_request(request)
@@ -217,6 +225,8 @@ def _config(
     headers: Mapping[str, str] | None,
     proxy: str | None,
     protocol: ProtocolName,
+    *,
+    tracing: bool | Tracing | None,
 ) -> ClientConfig:
     config = ClientConfig(
         base_url=base_url,
@@ -225,15 +235,10 @@ def _config(
         headers=check_headers(headers or {}),
         proxy=proxy,
         protocol=protocol,
+        tracing=tracing,
     )
     check_addresses(config)
     return config
-
-
-def workflow_pump(request: StreamRequest, config: ClientConfig) -> WorkflowPump:
-    """Return what reads a workflow's stream."""
-    workflow_id = str((request.call.json or {}).get("workflow_id") or "")
-    return WorkflowPump(workflow_id, config.timeouts.idle, config.retry.clock)
 
 
 def _check_given(http_client: object, kind: type, transport: object, transport_kind: type) -> None:
@@ -262,12 +267,15 @@ class CozeClient(_Base[SyncDriver]):
         headers: Sent with every request.
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
         protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
+        tracing: Whether work is traced with OpenTelemetry (extra `tracing`), or `Tracing` for how;
+            if None, it is where a tracer provider has been configured.
         http_client: Your own `httpx.Client`; it is never closed here.
         transport: Your own `httpx.BaseTransport`.
 
     Raises:
         ValueError: A setting that cannot be, or no token.
         TypeError: An HTTP client or transport of another kind.
+        ImportError: Tracing is wanted and OpenTelemetry is not installed.
 
     Example:
         >>> client = CozeClient(region="cn")  # doctest: +SKIP
@@ -286,13 +294,14 @@ class CozeClient(_Base[SyncDriver]):
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
         protocol: ProtocolName = "v3",
+        tracing: bool | Tracing | None = None,
         http_client: httpx.Client | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         _check_given(http_client, httpx.Client, transport, httpx.BaseTransport)
         found = _auth(token, auth)
         host = _base_url(found, base_url, region)
-        config = _config(host, timeout, max_retries, headers, proxy, protocol)
+        config = _config(host, timeout, max_retries, headers, proxy, protocol, tracing=tracing)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -320,26 +329,26 @@ class CozeClient(_Base[SyncDriver]):
 
     def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
-        return self._driver.run(session(flow, self._auth, self._config.retry, self._check))
+        return self._driver.run(self._signed(flow))
 
     def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
-        return self._driver.run(flow)
+        return self._driver.run(self._observing.watched(flow))
 
     def open_stream(self, request: StreamRequest, /) -> ChatStream:
         """Return a stream that is opened when it is entered or iterated."""
         request = self._as_spoken(request)
-        pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
+        pump = self._observing.chat_pump(request)
         return ChatStream(self._driver, pump, request, self._flows)
 
     def open_workflow(self, request: StreamRequest, /) -> WorkflowStream:
         """Return a workflow's stream that is opened when it is entered or iterated."""
-        pump = workflow_pump(request, self._config)
+        pump = self._observing.workflow_pump(request)
         return WorkflowStream(self._driver, pump, request, self._flows)
 
     def open_speech(self, call: Call, /) -> Speech:
         """Return speech that is asked for when it is entered, iterated over or read."""
-        return Speech(self._driver, lambda: session(send(call), self._auth, self._config.retry))
+        return Speech(self._driver, lambda: self._signed(send(call)))
 
     def close(self) -> None:
         """Close the connections; the client opens new ones if it is used again."""
@@ -371,12 +380,15 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         headers: Sent with every request.
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
         protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
+        tracing: Whether work is traced with OpenTelemetry (extra `tracing`), or `Tracing` for how;
+            if None, it is where a tracer provider has been configured.
         http_client: Your own `httpx.AsyncClient`; it is never closed here.
         transport: Your own `httpx.AsyncBaseTransport`.
 
     Raises:
         ValueError: A setting that cannot be, or no token.
         TypeError: An HTTP client or transport of another kind.
+        ImportError: Tracing is wanted and OpenTelemetry is not installed.
 
     Example:
         >>> client = AsyncCozeClient(region="cn")  # doctest: +SKIP
@@ -395,13 +407,14 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
         protocol: ProtocolName = "v3",
+        tracing: bool | Tracing | None = None,
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         _check_given(http_client, httpx.AsyncClient, transport, httpx.AsyncBaseTransport)
         found = _auth(token, auth)
         host = _base_url(found, base_url, region)
-        config = _config(host, timeout, max_retries, headers, proxy, protocol)
+        config = _config(host, timeout, max_retries, headers, proxy, protocol, tracing=tracing)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -429,28 +442,26 @@ class AsyncCozeClient(_Base[AsyncDriver]):
 
     async def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
-        return await self._driver.run(session(flow, self._auth, self._config.retry, self._check))
+        return await self._driver.run(self._signed(flow))
 
     async def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
-        return await self._driver.run(flow)
+        return await self._driver.run(self._observing.watched(flow))
 
     def open_stream(self, request: StreamRequest, /) -> AsyncChatStream:
         """Return a stream that is opened when it is entered or iterated."""
         request = self._as_spoken(request)
-        pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
+        pump = self._observing.chat_pump(request)
         return AsyncChatStream(self._driver, pump, request, self._flows)
 
     def open_workflow(self, request: StreamRequest, /) -> AsyncWorkflowStream:
         """Return a workflow's stream that is opened when it is entered or iterated."""
-        pump = workflow_pump(request, self._config)
+        pump = self._observing.workflow_pump(request)
         return AsyncWorkflowStream(self._driver, pump, request, self._flows)
 
     def open_speech(self, call: Call, /) -> AsyncSpeech:
         """Return speech that is asked for when it is entered, iterated over or read."""
-        return AsyncSpeech(
-            self._driver, lambda: session(send(call), self._auth, self._config.retry)
-        )
+        return AsyncSpeech(self._driver, lambda: self._signed(send(call)))
 
     async def aclose(self) -> None:
         """Close the connections of this event loop; new ones are opened if it is used again."""

@@ -19,7 +19,6 @@ from pydantic import (
     Field,
     PrivateAttr,
     SecretStr,
-    field_validator,
     model_validator,
 )
 
@@ -93,6 +92,8 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
     region: Literal["com", "cn"] | None = None
     protocol: Literal["v3", "v2"] = "v3"
     user_id: str | None = Field(default_factory=from_env("COZE_USER_ID", default=None))
+    workflow_id: str | None = None
+    app_id: str | None = None
     conversation_id: str | None = None
     history: Literal["client", "server"] = "client"
     system: str = "prefix"
@@ -124,6 +125,7 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
     default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     auth: Auth | None = Field(default=None, exclude=True, repr=False)
+    tracing: Any = Field(default=None, exclude=True, repr=False)
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     transport: Any = Field(default=None, exclude=True, repr=False)
@@ -154,17 +156,12 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
             )
         return values
 
-    @field_validator("bot_id")
-    @classmethod
-    def _need_a_bot(cls, value: str) -> str:
-        if not value.strip():
+    @model_validator(mode="after")
+    def _check_options(self) -> Self:
+        if not self.bot_id.strip() and not self.workflow_id:
             raise ValueError(
                 "no bot: pass bot_id= or set COZE_BOT_ID / 未指定机器人：请传入 bot_id="
             )
-        return value
-
-    @model_validator(mode="after")
-    def _check_options(self) -> Self:
         from langchain_coze import _engine as engine
 
         engine.check_settings(self)
@@ -182,13 +179,13 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
 
     @property
     def model(self) -> str:
-        """The bot's id, under the name that other models have for it."""
-        return self.bot_id
+        """The bot's id, or the chatflow's, under the name that other models have for it."""
+        return self.workflow_id or self.bot_id
 
     @property
     def model_name(self) -> str:
-        """The bot's id, under the name that other models have for it."""
-        return self.bot_id
+        """The bot's id, or the chatflow's, under the name that other models have for it."""
+        return self.workflow_id or self.bot_id
 
     @property
     def _llm_type(self) -> str:
@@ -208,6 +205,8 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
                 "conversation_id",
                 "publish_status",
                 "bot_version",
+                "workflow_id",
+                "app_id",
                 "stop",
             )
         }
@@ -217,7 +216,7 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop, **kwargs)
         params["ls_provider"] = PROVIDER
-        params["ls_model_name"] = kwargs.get("model") or kwargs.get("bot_id") or self.bot_id
+        params["ls_model_name"] = kwargs.get("model") or kwargs.get("bot_id") or self.model
         stops = stop or self.stop
         if stops:
             params["ls_stop"] = stops

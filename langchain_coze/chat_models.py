@@ -29,6 +29,9 @@ class ChatCoze(ChatCozeSettings):
 
     Key init args:
         bot_id: The bot (also ``model``; ``COZE_BOT_ID`` if not given).
+        workflow_id: A chatflow to talk to in place of a bot; with ``app_id`` or ``bot_id``, where
+            it belongs. Its other inputs are ``parameters``.
+        app_id: The app that the chatflow belongs to.
         api_key: The access token; ``COZE_API_TOKEN`` if not given.
         base_url: The API host; ``COZE_API_BASE``, else https://api.coze.com.
         region: ``"com"`` or ``"cn"``, instead of ``base_url``.
@@ -46,6 +49,8 @@ class ChatCoze(ChatCozeSettings):
             ``"replay"`` tells a new chat, ``"raise"`` gives the server's error.
         self_contained_tool_ids: Whether ids of tool calls say which chat waits for them, for
             frontends that keep ids but no metadata.
+        tracing: Whether work is traced with OpenTelemetry, or ``coze_core.Tracing`` for how; by
+            default where a tracer provider has been configured.
 
     Instantiate:
         .. code-block:: python
@@ -248,7 +253,7 @@ class ChatCoze(ChatCozeSettings):
         from langchain_coze import _engine as engine
 
         del strict
-        return self.bind(**engine.bound_tools(self.bot_id, tools, tool_choice), **kwargs)
+        return self.bind(**engine.bound_tools(self.model, tools, tool_choice), **kwargs)
 
     def with_structured_output(
         self,
@@ -304,7 +309,7 @@ class ChatCoze(ChatCozeSettings):
         from langchain_coze import _engine as engine
 
         try:
-            return engine.load_messages(self.client, conversation_id, self.bot_id, limit)
+            return engine.load_messages(self.client, conversation_id, self.model, limit)
         except engine.CozeError as error:
             raise engine.translate(error) from error
 
@@ -327,7 +332,7 @@ class ChatCoze(ChatCozeSettings):
 
         try:
             return await engine.aload_messages(
-                self.async_client, conversation_id, self.bot_id, limit
+                self.async_client, conversation_id, self.model, limit
             )
         except engine.CozeError as error:
             raise engine.translate(error) from error

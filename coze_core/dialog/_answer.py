@@ -95,6 +95,13 @@ class Ask:
                     "tool_calling='native' needs protocol='v3': a v2 chat cannot wait for "
                     "results, so use 'auto' or 'prompt' / v2 协议不支持原生工具调用"
                 )
+        if self.plan.chatflow is not None:
+            self.plan.chatflow.refuse(self.chat)
+            if self.tool_calling == "native":
+                raise ValueError(
+                    "tool_calling='native' needs a bot: a chatflow has no local plugins, so use "
+                    "'auto' or 'prompt' / 对话流不支持原生工具调用"
+                )
         if self.plan.history == "server" and not self.saved:
             raise ValueError("history='server' needs auto_save_history=True: Coze must remember")
 
@@ -137,7 +144,8 @@ def _tools_in_text(ask: Ask, memo: Memo) -> Talk[tuple[ToolSpec, ...]]:
     """Return the tools that have to be described to the bot."""
     if not ask.tools or ask.tool_calling == "native" or ask.tool_choice == "none":
         return ()
-    if ask.tool_calling == "prompt" or ask.plan.protocol == "v2":
+    told_only = ask.plan.protocol == "v2" or ask.plan.chatflow is not None
+    if ask.tool_calling == "prompt" or told_only:
         return ask.tools
     draft = ask.chat.get("publish_status") == "unpublished_draft"
     own = yield from do(declared_tools(ask.plan.bot_id, draft=draft, memo=memo))
@@ -186,6 +194,14 @@ class _Dialogue:
 
     def _request(self, planned: NewChat, sent: list[EnterMessage], *, again: bool = False) -> Any:
         options = dict(self._ask.chat)
+        chatflow = self._ask.plan.chatflow
+        if chatflow is not None:
+            return chatflow.request(
+                options,
+                user_id=str(self._ask.user_id),
+                messages=sent,
+                conversation_id=planned.conversation_id,
+            )
         if again:
             options.pop("shortcut_command", None)  # it has been run already
         variables = {**(options.pop("custom_variables", None) or {}), **planned.custom_variables}
