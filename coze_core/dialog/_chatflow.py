@@ -12,7 +12,10 @@ from coze_core._pump import StreamRequest
 
 MAX_MESSAGES: Final = 50  # protocol notes, section 6.6
 # What a chatflow is told too; leaving one early cannot cancel it, whatever is wanted.
-_CARRIED: Final = frozenset({"parameters", "connector_id", "deadline", "cancel_on_close"})
+_CARRIED: Final = frozenset(
+    {"parameters", "connector_id", "deadline", "cancel_on_close", "busy_timeout"}
+)
+_USUAL: Final = {"auto_save_history": True, "on_busy": "error"}
 _ADVICE: Final = {
     "custom_variables": "pass them as parameters=, the chatflow's inputs",
     "bot_version": "pass workflow_version= to client.workflows.chat",
@@ -51,7 +54,8 @@ class Chatflow:
             ValueError: Naming the first of them.
         """
         for name, value in options.items():
-            wanted = value is False if name == "auto_save_history" else bool(value)
+            usual = _USUAL.get(name)
+            wanted = bool(value) if usual is None else value not in {usual, None}
             if name == "extra_params":
                 wanted = bool(set(value or ()) - {"latitude", "longitude"})  # type: ignore[call-overload]  # a mapping
             if wanted and name not in _CARRIED:
