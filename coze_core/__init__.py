@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from coze_core._capabilities import Capabilities
     from coze_core._chat_streams import AsyncChatStream, ChatStream
     from coze_core._client import AsyncCozeClient, CozeClient
+    from coze_core._config import Tracing
     from coze_core._dataset_inputs import ChunkStrategy, DocumentBase
     from coze_core._dataset_models import (
         Dataset,
@@ -238,6 +239,7 @@ __all__ = [
     "ToolCall",
     "ToolOutput",
     "ToolResponseCompleted",
+    "Tracing",
     "Transcription",
     "Turn",
     "UnknownEvent",
@@ -280,6 +282,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
     "_bot_models": ("Bot", "BotSummary", "User", "Variable", "Workspace"),
     "_capabilities": ("Capabilities",),
     "_client": ("AsyncCozeClient", "CozeClient"),
+    "_config": ("Tracing",),
     "_timeouts": ("Timeouts",),
     "_dataset_inputs": ("ChunkStrategy", "DocumentBase"),
     "_dataset_models": ("Dataset", "DatasetDocument", "DatasetImage", "DocumentProgress"),

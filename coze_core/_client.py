@@ -20,6 +20,7 @@ from coze_core._chat_streams import AsyncChatStream, ChatStream
 from coze_core._config import (
     ClientConfig,
     ProtocolName,
+    Tracing,
     check_headers,
     from_environment,
     resolve_base_url,
@@ -33,11 +34,11 @@ from coze_core._here import Surroundings, guarded
 from coze_core._http import check_addresses
 from coze_core._memo import Memo
 from coze_core._models import Chat
-from coze_core._pump import Pump, StreamRequest
+from coze_core._observing import Observing
+from coze_core._pump import StreamRequest
 from coze_core._retry import RetryPolicy, until
 from coze_core._session import session
 from coze_core._timeouts import Timeouts
-from coze_core._workflow_pump import WorkflowPump
 from coze_core._workflow_streams import AsyncWorkflowStream, WorkflowStream
 
 T = TypeVar("T")
@@ -104,9 +105,14 @@ class _Flows:
     auth: Auth
     config: ClientConfig
     around: Callable[[], Surroundings]
+    observing: Observing
 
     def _session(self, flow: Flow[T], retry: RetryPolicy) -> Flow[T]:
         return guarded(session(flow, self.auth, retry), self.around())
+
+    def _watched(self, flow: Flow[T], retry: RetryPolicy) -> Flow[T]:
+        watched = self.observing.watched(session(flow, self.auth, retry))
+        return guarded(watched, self.around())
 
     def open(self, request: StreamRequest) -> Flow[Reply]:
         call, retry = request.call, self.config.retry
@@ -119,12 +125,12 @@ class _Flows:
 
     def cancel(self, *, conversation_id: str, chat_id: str) -> Flow[Chat]:
         ids = {"conversation_id": conversation_id, "chat_id": chat_id}
-        return self._session(chat.cancel(**ids), self.config.retry)
+        return self._watched(chat.cancel(**ids), self.config.retry)
 
     def quick_cancel(self, *, conversation_id: str, chat_id: str) -> Flow[None]:
         ids = {"conversation_id": conversation_id, "chat_id": chat_id}
         once = replace(self.config.retry, max_retries=0)
-        return self._session(chat.quick_cancel(**ids), once)
+        return self._watched(chat.quick_cancel(**ids), once)
 
 
 class _Base(abc.ABC, Generic[D]):
@@ -144,7 +150,8 @@ class _Base(abc.ABC, Generic[D]):
         self._auth = auth
         self._config = config
         self._driver = driver
-        self._flows = _Flows(auth, config, self._around)
+        self._observing = Observing(config)
+        self._flows = _Flows(auth, config, self._around, self._observing)
         self._check = v2.check_call if config.protocol == "v2" else None
 
     def _around(self) -> Surroundings:
@@ -171,6 +178,14 @@ class _Base(abc.ABC, Generic[D]):
     def protocol(self) -> ProtocolName:
         """The version of the chat API that this client speaks."""
         return self._config.protocol
+
+    def _signed(self, flow: Flow[T]) -> Flow[T]:
+        """Return the same flow: signed, repeated where that is safe, watched where it is wanted."""
+        signed = session(flow, self._auth, self._config.retry, self._check)
+        return self._unsigned(signed)
+
+    def _unsigned(self, flow: Flow[T]) -> Flow[T]:
+        return guarded(self._observing.watched(flow), self._around())
 
     def _as_spoken(self, request: StreamRequest) -> StreamRequest:
         return request if self._check is None else v2.stream_request(request)
@@ -243,6 +258,8 @@ def _config(
     server: ServerSetting,
     protocol: ProtocolName,
     conversation_lock: ConversationLock | None,
+    *,
+    tracing: bool | Tracing | None,
 ) -> ClientConfig:
     if not isinstance(conversation_lock, ConversationLock | None):
         raise TypeError("conversation_lock must have the methods try_acquire(key) and release(key)")
@@ -255,15 +272,10 @@ def _config(
         server=check_server(server),
         conversation_lock=conversation_lock,
         protocol=protocol,
+        tracing=tracing,
     )
     check_addresses(config)
     return config
-
-
-def workflow_pump(request: StreamRequest, config: ClientConfig) -> WorkflowPump:
-    """Return what reads a workflow's stream."""
-    workflow_id = str((request.call.json or {}).get("workflow_id") or "")
-    return WorkflowPump(workflow_id, config.timeouts.idle, config.retry.clock)
 
 
 def _check_given(http_client: object, kind: type, transport: object, transport_kind: type) -> None:
@@ -295,12 +307,15 @@ class CozeClient(_Base[SyncDriver]):
         protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
         conversation_lock: Keeps other workers out of a conversation while a chat with
             `on_busy="wait"` runs; within this process, that is done without one.
+        tracing: Whether work is traced with OpenTelemetry (extra `tracing`), or `Tracing` for how;
+            if None, it is where a tracer provider has been configured.
         http_client: Your own `httpx.Client`; it is never closed here.
         transport: Your own `httpx.BaseTransport`.
 
     Raises:
         ValueError: A setting that cannot be, or no token.
         TypeError: An HTTP client or transport of another kind.
+        ImportError: Tracing is wanted and OpenTelemetry is not installed.
 
     Example:
         >>> client = CozeClient(region="cn")  # doctest: +SKIP
@@ -321,6 +336,7 @@ class CozeClient(_Base[SyncDriver]):
         server: ServerSetting = "auto",
         protocol: ProtocolName = "v3",
         conversation_lock: ConversationLock | None = None,
+        tracing: bool | Tracing | None = None,
         http_client: httpx.Client | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -328,7 +344,7 @@ class CozeClient(_Base[SyncDriver]):
         found = _auth(token, auth)
         host = _base_url(found, base_url, region)
         others = (proxy, server, protocol, conversation_lock)
-        config = _config(host, timeout, max_retries, headers, *others)
+        config = _config(host, timeout, max_retries, headers, *others, tracing=tracing)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -356,12 +372,11 @@ class CozeClient(_Base[SyncDriver]):
 
     def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
-        signed = session(flow, self._auth, self._config.retry, self._check)
-        return self._driver.run(guarded(signed, self._around()))
+        return self._driver.run(self._signed(flow))
 
     def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
-        return self._driver.run(guarded(flow, self._around()))
+        return self._driver.run(self._unsigned(flow))
 
     def detect(self) -> Capabilities:
         """Find out what the server can do, by one request at the most.
@@ -374,18 +389,18 @@ class CozeClient(_Base[SyncDriver]):
     def open_stream(self, request: StreamRequest, /) -> ChatStream:
         """Return a stream that is opened when it is entered or iterated."""
         request = self._as_spoken(request)
-        pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
+        pump = self._observing.chat_pump(request)
         request = replace(request, lease=Lease(pump))
         return ChatStream(self._driver, pump, request, self._flows)
 
     def open_workflow(self, request: StreamRequest, /) -> WorkflowStream:
         """Return a workflow's stream that is opened when it is entered or iterated."""
-        pump = workflow_pump(request, self._config)
+        pump = self._observing.workflow_pump(request)
         return WorkflowStream(self._driver, pump, request, self._flows)
 
     def open_speech(self, call: Call, /) -> Speech:
         """Return speech that is asked for when it is entered, iterated over or read."""
-        return Speech(self._driver, lambda: session(send(call), self._auth, self._config.retry))
+        return Speech(self._driver, lambda: self._signed(send(call)))
 
     def close(self) -> None:
         """Close the connections; the client opens new ones if it is used again."""
@@ -420,12 +435,15 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
         conversation_lock: Keeps other workers out of a conversation while a chat with
             `on_busy="wait"` runs; within this process, that is done without one.
+        tracing: Whether work is traced with OpenTelemetry (extra `tracing`), or `Tracing` for how;
+            if None, it is where a tracer provider has been configured.
         http_client: Your own `httpx.AsyncClient`; it is never closed here.
         transport: Your own `httpx.AsyncBaseTransport`.
 
     Raises:
         ValueError: A setting that cannot be, or no token.
         TypeError: An HTTP client or transport of another kind.
+        ImportError: Tracing is wanted and OpenTelemetry is not installed.
 
     Example:
         >>> client = AsyncCozeClient(region="cn")  # doctest: +SKIP
@@ -446,6 +464,7 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         server: ServerSetting = "auto",
         protocol: ProtocolName = "v3",
         conversation_lock: ConversationLock | None = None,
+        tracing: bool | Tracing | None = None,
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -453,7 +472,7 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         found = _auth(token, auth)
         host = _base_url(found, base_url, region)
         others = (proxy, server, protocol, conversation_lock)
-        config = _config(host, timeout, max_retries, headers, *others)
+        config = _config(host, timeout, max_retries, headers, *others, tracing=tracing)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -481,12 +500,11 @@ class AsyncCozeClient(_Base[AsyncDriver]):
 
     async def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
-        signed = session(flow, self._auth, self._config.retry, self._check)
-        return await self._driver.run(guarded(signed, self._around()))
+        return await self._driver.run(self._signed(flow))
 
     async def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
-        return await self._driver.run(guarded(flow, self._around()))
+        return await self._driver.run(self._unsigned(flow))
 
     async def detect(self) -> Capabilities:
         """Find out what the server can do, by one request at the most.
@@ -499,20 +517,18 @@ class AsyncCozeClient(_Base[AsyncDriver]):
     def open_stream(self, request: StreamRequest, /) -> AsyncChatStream:
         """Return a stream that is opened when it is entered or iterated."""
         request = self._as_spoken(request)
-        pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
+        pump = self._observing.chat_pump(request)
         request = replace(request, lease=Lease(pump))
         return AsyncChatStream(self._driver, pump, request, self._flows)
 
     def open_workflow(self, request: StreamRequest, /) -> AsyncWorkflowStream:
         """Return a workflow's stream that is opened when it is entered or iterated."""
-        pump = workflow_pump(request, self._config)
+        pump = self._observing.workflow_pump(request)
         return AsyncWorkflowStream(self._driver, pump, request, self._flows)
 
     def open_speech(self, call: Call, /) -> AsyncSpeech:
         """Return speech that is asked for when it is entered, iterated over or read."""
-        return AsyncSpeech(
-            self._driver, lambda: session(send(call), self._auth, self._config.retry)
-        )
+        return AsyncSpeech(self._driver, lambda: self._signed(send(call)))
 
     async def aclose(self) -> None:
         """Close the connections of this event loop; new ones are opened if it is used again."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
 
 from coze_core._call import Call, Reply
+from coze_core._errors import CozeError
 from coze_core._signal import Signal
 
 T = TypeVar("T")
@@ -26,17 +27,30 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Wait this many seconds."""
+    """Wait this many seconds.
+
+    Attributes:
+        seconds: How long.
+        because: The failure that makes it necessary, before a call is sent again; None otherwise.
+    """
 
     seconds: float
+    because: CozeError | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Exclusive:
-    """Run the flow that this makes, while no other flow with the same key runs."""
+    """Run the flow that this makes, while no other flow with the same key runs.
+
+    Attributes:
+        key: The key.
+        make: Makes the flow.
+        call: The call that has to wait for it, if there is one.
+    """
 
     key: object
     make: Callable[[], Flow[None]]
+    call: Call | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +85,14 @@ def send(call: Call) -> Flow[Reply]:
     return cast("Reply", (yield Send(call)))
 
 
-def sleep(seconds: float) -> Flow[None]:
+def sleep(seconds: float, because: CozeError | None = None) -> Flow[None]:
     """Wait."""
-    yield Sleep(seconds)
+    yield Sleep(seconds, because)
 
 
-def exclusive(key: object, make: Callable[[], Flow[None]]) -> Flow[None]:
+def exclusive(key: object, make: Callable[[], Flow[None]], call: Call | None = None) -> Flow[None]:
     """Run a flow alone."""
-    yield Exclusive(key, make)
+    yield Exclusive(key, make, call)
 
 
 def wait(signal: Signal, seconds: float) -> Flow[None]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
 from coze_core import _events as events
-from coze_core._call import Call
+from coze_core._call import Call, Reply
 from coze_core._desk import Busy, Lease
 from coze_core._errors import (
     APIConnectionError,
@@ -105,6 +105,13 @@ class StreamPump(abc.ABC, Generic[Item]):
     @abc.abstractmethod
     def error(self) -> CozeError | None:
         """Why the work has failed, by the server's word; or None."""
+
+    def opening(self, flow: Flow[Reply]) -> Flow[Reply]:
+        """Return the flow that opens the stream, as it is to be run."""
+        return flow
+
+    def left(self) -> None:
+        """Be told that an open stream has been closed, read to its end or not."""
 
     @abc.abstractmethod
     def feed(self, block: bytes) -> list[Item]:

@@ -30,6 +30,7 @@ class Connection(ModelClients, BaseModel):
     region: Literal["com", "cn"] | None = None
     server: Literal["auto", "cloud", "studio"] = "auto"
     protocol: Literal["v3", "v2"] = "v3"
+    tracing: Any = Field(default=None, exclude=True, repr=False)
     timeout: float | Timeouts | None = None
     max_retries: int = 2
     default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)

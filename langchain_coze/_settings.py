@@ -129,6 +129,7 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     auth: Auth | None = Field(default=None, exclude=True, repr=False)
     conversation_lock: Any = Field(default=None, exclude=True, repr=False)
+    tracing: Any = Field(default=None, exclude=True, repr=False)
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     transport: Any = Field(default=None, exclude=True, repr=False)

@@ -52,6 +52,8 @@ class ChatCoze(ChatCozeSettings):
             ``"replay"`` tells a new chat, ``"raise"`` gives the server's error.
         self_contained_tool_ids: Whether ids of tool calls say which chat waits for them, for
             frontends that keep ids but no metadata.
+        tracing: Whether work is traced with OpenTelemetry, or ``coze_core.Tracing`` for how; by
+            default where a tracer provider has been configured.
 
     Instantiate:
         .. code-block:: python

@@ -65,6 +65,8 @@ class Coze(StructuredPrediction, CozeSettings):
             `error`, `wait`, `cancel_previous` or `new_conversation`.
         self_contained_tool_ids: Whether ids of tool calls say which chat waits for them, since
             agents do not always keep the message that made them.
+        tracing: Whether work is traced with OpenTelemetry, or `coze_core.Tracing` for how; by
+            default where a tracer provider has been configured.
         context_window: Tokens that LlamaIndex packs into a request; nothing of it is sent.
         num_output: Tokens that it leaves for the answer.
 

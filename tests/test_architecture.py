@@ -72,6 +72,8 @@ ORDER = [
     "_chat_streams",
     "_workflow_pump",
     "_workflow_streams",
+    *("_tracing_facts", "_tracing_operation", "_tracing_tools", "_tracing_streams", "_tracing"),
+    "_observing",
     "_downloads",
     "_binding",
     "_resources",
@@ -104,6 +106,7 @@ ORDER = [
     "dialog._converse",
     "dialog._workflow_tool",
     "dialog._workflow_stretch",
+    "dialog._passages",
     "dialog",
 ]
 HTTPX = {"_http", "_loops", "_bodies", "_drivers", "_client"}
