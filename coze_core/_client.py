@@ -110,10 +110,6 @@ class _Flows:
     def _session(self, flow: Flow[T], retry: RetryPolicy) -> Flow[T]:
         return guarded(session(flow, self.auth, retry), self.around())
 
-    def _watched(self, flow: Flow[T], retry: RetryPolicy) -> Flow[T]:
-        watched = self.observing.watched(session(flow, self.auth, retry))
-        return guarded(watched, self.around())
-
     def open(self, request: StreamRequest) -> Flow[Reply]:
         call, retry = request.call, self.config.retry
         if request.deadline is None:
@@ -125,12 +121,12 @@ class _Flows:
 
     def cancel(self, *, conversation_id: str, chat_id: str) -> Flow[Chat]:
         ids = {"conversation_id": conversation_id, "chat_id": chat_id}
-        return self._watched(chat.cancel(**ids), self.config.retry)
+        return self.observing.watched(self._session(chat.cancel(**ids), self.config.retry))
 
     def quick_cancel(self, *, conversation_id: str, chat_id: str) -> Flow[None]:
         ids = {"conversation_id": conversation_id, "chat_id": chat_id}
         once = replace(self.config.retry, max_retries=0)
-        return self._watched(chat.quick_cancel(**ids), once)
+        return self.observing.watched(self._session(chat.quick_cancel(**ids), once))
 
 
 class _Base(abc.ABC, Generic[D]):
@@ -182,10 +178,7 @@ class _Base(abc.ABC, Generic[D]):
     def _signed(self, flow: Flow[T]) -> Flow[T]:
         """Return the same flow: signed, repeated where that is safe, watched where it is wanted."""
         signed = session(flow, self._auth, self._config.retry, self._check)
-        return self._unsigned(signed)
-
-    def _unsigned(self, flow: Flow[T]) -> Flow[T]:
-        return guarded(self._observing.watched(flow), self._around())
+        return self._observing.watched(guarded(signed, self._around()))
 
     def _as_spoken(self, request: StreamRequest) -> StreamRequest:
         return request if self._check is None else v2.stream_request(request)
@@ -305,10 +298,10 @@ class CozeClient(_Base[SyncDriver]):
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
         server: `cloud` or `studio` (Coze Studio); `auto` finds out when it matters.
         protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
-        conversation_lock: Keeps other workers out of a conversation while a chat with
-            `on_busy="wait"` runs; within this process, that is done without one.
         tracing: Whether work is traced with OpenTelemetry (extra `tracing`), or `Tracing` for how;
             if None, it is where a tracer provider has been configured.
+        conversation_lock: Keeps other workers out of a conversation while a chat with
+            `on_busy="wait"` runs; within this process, that is done without one.
         http_client: Your own `httpx.Client`; it is never closed here.
         transport: Your own `httpx.BaseTransport`.
 
@@ -335,8 +328,8 @@ class CozeClient(_Base[SyncDriver]):
         proxy: str | None = None,
         server: ServerSetting = "auto",
         protocol: ProtocolName = "v3",
-        conversation_lock: ConversationLock | None = None,
         tracing: bool | Tracing | None = None,
+        conversation_lock: ConversationLock | None = None,
         http_client: httpx.Client | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -376,7 +369,7 @@ class CozeClient(_Base[SyncDriver]):
 
     def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
-        return self._driver.run(self._unsigned(flow))
+        return self._driver.run(self._observing.watched(guarded(flow, self._around())))
 
     def detect(self) -> Capabilities:
         """Find out what the server can do, by one request at the most.
@@ -433,10 +426,10 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
         server: `cloud` or `studio` (Coze Studio); `auto` finds out when it matters.
         protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
-        conversation_lock: Keeps other workers out of a conversation while a chat with
-            `on_busy="wait"` runs; within this process, that is done without one.
         tracing: Whether work is traced with OpenTelemetry (extra `tracing`), or `Tracing` for how;
             if None, it is where a tracer provider has been configured.
+        conversation_lock: Keeps other workers out of a conversation while a chat with
+            `on_busy="wait"` runs; within this process, that is done without one.
         http_client: Your own `httpx.AsyncClient`; it is never closed here.
         transport: Your own `httpx.AsyncBaseTransport`.
 
@@ -463,8 +456,8 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         proxy: str | None = None,
         server: ServerSetting = "auto",
         protocol: ProtocolName = "v3",
-        conversation_lock: ConversationLock | None = None,
         tracing: bool | Tracing | None = None,
+        conversation_lock: ConversationLock | None = None,
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -504,7 +497,7 @@ class AsyncCozeClient(_Base[AsyncDriver]):
 
     async def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
-        return await self._driver.run(self._unsigned(flow))
+        return await self._driver.run(self._observing.watched(guarded(flow, self._around())))
 
     async def detect(self) -> Capabilities:
         """Find out what the server can do, by one request at the most.

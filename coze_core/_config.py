@@ -46,6 +46,11 @@ def from_environment(name: Literal["token", "base_url", "bot_id", "user_id"]) ->
     return os.environ.get(_ENVIRONMENT[name], "").strip() or None
 
 
+def environment_text(name: Literal["token", "base_url", "bot_id", "user_id"]) -> str | None:
+    """Return a setting of the environment as it stands there, white space and all."""
+    return os.environ.get(_ENVIRONMENT[name])
+
+
 def captures_content() -> bool:
     """Whether the environment wants the content of messages in spans."""
     said = os.environ.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "")

@@ -15,14 +15,14 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "auth": None,
     "base_url": None,
     "region": None,
-    "server": "auto",
-    "conversation_lock": None,
     "protocol": "v3",
     "tracing": None,
     "timeout": None,
     "max_retries": 2,
     "default_headers": None,
     "proxy": None,
+    "server": "auto",
+    "conversation_lock": None,
     "http_client": None,
     "http_async_client": None,
     "transport": None,
@@ -100,7 +100,7 @@ class ModelClients:
         account = (token, id(self.auth), *host, *sorted(headers.items()))
         others = (
             *(self.timeout, self.max_retries, self.proxy, self.protocol),
-            *(id(self.tracing), id(http_client), id(transport), id(self.conversation_lock)),
+            *(id(self.tracing), id(self.conversation_lock), id(http_client), id(transport)),
         )
         known = self._clients.get(kind)
         if known is not None and known[0] == (account, *others):

@@ -15,11 +15,11 @@ MAX_MESSAGES: Final = 50  # protocol notes, section 6.6
 _CARRIED: Final = frozenset(
     {"parameters", "connector_id", "deadline", "cancel_on_close", "busy_timeout"}
 )
-_USUAL: Final = {"auto_save_history": True, "on_busy": "error"}
 _ADVICE: Final = {
     "custom_variables": "pass them as parameters=, the chatflow's inputs",
     "bot_version": "pass workflow_version= to client.workflows.chat",
     "auto_save_history": "Coze keeps what is said in a chatflow",
+    "on_busy": "only chats with bots can wait for one another",
 }
 
 
@@ -54,8 +54,9 @@ class Chatflow:
             ValueError: Naming the first of them.
         """
         for name, value in options.items():
-            usual = _USUAL.get(name)
-            wanted = bool(value) if usual is None else value not in {usual, None}
+            wanted = value is False if name == "auto_save_history" else bool(value)
+            if name == "on_busy":
+                wanted = value not in {None, "error"}
             if name == "extra_params":
                 wanted = bool(set(value or ()) - {"latitude", "longitude"})  # type: ignore[call-overload]  # a mapping
             if wanted and name not in _CARRIED:
