@@ -175,6 +175,28 @@ class _Base(abc.ABC, Generic[D]):
         )
         return client
 
+    def with_auth(self, auth: Credential | str) -> Self:
+        """Return a client of another account that uses the connections of this one.
+
+        What was found out with this account (uploads, the tools of bots) is not known to it.
+
+        Args:
+            auth: A token, a credential that renews itself, or a function that returns a token.
+
+        Raises:
+            ValueError: A token that cannot be, or a credential of another host.
+
+        Example:
+            >>> client.with_auth("pat_of_somebody").users.me()  # doctest: +SKIP
+        """
+        found = TokenAuth(auth) if isinstance(auth, str) else _auth(None, auth)
+        _base_url(found, self.base_url, None)
+        client = type(self).__new__(type(self))
+        client._begin(  # noqa: SLF001 - another of our own kind
+            found, self._config, *self._given, driver=self._driver
+        )
+        return client
+
     @abc.abstractmethod
     def _begin(
         self,
@@ -183,8 +205,9 @@ class _Base(abc.ABC, Generic[D]):
         http_client: Any,
         transport: Any,
         memo: Memo | None = None,
+        driver: D | None = None,
     ) -> None:
-        """Make the driver and the resources."""
+        """Make the driver, unless one is given, and the resources."""
 
 
 def _config(
@@ -267,9 +290,11 @@ class CozeClient(_Base[SyncDriver]):
         http_client: httpx.Client | None,
         transport: httpx.BaseTransport | None,
         memo: Memo | None = None,
+        driver: SyncDriver | None = None,
     ) -> None:
         self._given = (http_client, transport)
-        self._set_up(auth, config, SyncDriver(config, http_client, transport), memo)
+        driver = driver or SyncDriver(config, http_client, transport)
+        self._set_up(auth, config, driver, memo)
         self.chat = resources.Chats(self)
         self.conversations = resources.Conversations(self)
         self.files = resources.Files(self)
@@ -359,9 +384,11 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         http_client: httpx.AsyncClient | None,
         transport: httpx.AsyncBaseTransport | None,
         memo: Memo | None = None,
+        driver: AsyncDriver | None = None,
     ) -> None:
         self._given = (http_client, transport)
-        self._set_up(auth, config, AsyncDriver(config, http_client, transport), memo)
+        driver = driver or AsyncDriver(config, http_client, transport)
+        self._set_up(auth, config, driver, memo)
         self.chat = resources.AsyncChats(self)
         self.conversations = resources.AsyncConversations(self)
         self.files = resources.AsyncFiles(self)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import ssl
 from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,6 +46,8 @@ def client_options(config: ClientConfig) -> dict[str, Any]:
         "follow_redirects": False,  # a redirect could carry the token to another host
         "verify": ssl_context() if config.base_url.startswith("https") else False,
         "proxy": config.proxy,
+        # Several accounts may use the connections: what one was told is not said by another.
+        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
     }
 
 

@@ -4,7 +4,7 @@ from coze_core.dialog._answer import Ask
 from coze_core.dialog._converse import AsyncDialogue, Dialogue, converse, converse_async
 from coze_core.dialog._format import JsonFilter, ResponseFormat
 from coze_core.dialog._history import CallEntry, Entry, EntryRole, Media, MediaKind, digest
-from coze_core.dialog._marker import Marker, Pending, portable_id
+from coze_core.dialog._marker import Marker, Pending, bot_of_id, portable_id
 from coze_core.dialog._media import medium, playable
 from coze_core.dialog._options import (
     PER_CALL,
@@ -50,6 +50,7 @@ __all__ = [
     "Wording",
     "WrittenCall",
     "ask_of",
+    "bot_of_id",
     "call_options",
     "converse",
     "converse_async",
