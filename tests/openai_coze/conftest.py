@@ -4,12 +4,10 @@ import contextlib
 
 import openai
 import pytest
-from serving import serving
+from serving import KEY, serving
 
 from coze_core.emulator import Bot
 from openai_coze import BotModel, BotRoute, GatewayKey, Settings, create_app
-
-KEY = "sk-gateway-0123456789abcdef"
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ import threading
 
 import uvicorn
 
+KEY = "sk-gateway-0123456789abcdef"  # of the gateways in tests
+
 
 @contextlib.contextmanager
 def serving(app, **options):
