@@ -12,13 +12,13 @@ from standard_bot import standard_bots
 from coze_core.emulator import Emulator
 from openai_coze import BotModel, BotRoute, GatewayKey, Settings, create_app
 
-# A sound, an image and a document that need not be fetched from the internet.
 # What LangChain's own OpenAI model warns of while the suite runs.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Pydantic serializer warnings"),
     pytest.mark.filterwarnings("ignore:Received a Pydantic BaseModel V1 schema"),
     pytest.mark.filterwarnings("ignore:OpenAI may require a filename"),
 ]
+# A sound, an image and a document that need not be fetched from the internet.
 _CONTENT = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 
 
