@@ -11,6 +11,7 @@ from openai_coze._access import Way
 from openai_coze._health import Health, goes_elsewhere
 from openai_coze._problems import Refused
 from openai_coze._request import Wanted
+from openai_coze._response_ids import conversation_of
 
 
 class Answering:
@@ -30,6 +31,13 @@ class Answering:
     def result(self) -> Result:
         """The whole answer, once it has been read."""
         return self._dialogue.result
+
+    @property
+    def conversation_id(self) -> str | None:
+        """The conversation that it stands in, as far as that is known."""
+        if self._first:
+            return conversation_of(self._first)
+        return self.result.turn.conversation_id
 
     async def begin(self) -> None:
         """Wait for the first piece that a caller would see.
@@ -108,7 +116,7 @@ async def answered(
             return answering
     if first is not None:
         raise first
-    raise Refused("the bot that is asked for is none of this model's", param="coze.bot_id")
+    raise Refused("the conversation or the request names a bot that is none of this model's")
 
 
 def chosen(wanted: Wanted, ways: Sequence[Way], health: Health) -> list[Way]:

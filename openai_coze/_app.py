@@ -20,6 +20,7 @@ from openai_coze._gate import Gate, Handler
 from openai_coze._hub import Hub
 from openai_coze._models import list_models, retrieve_model
 from openai_coze._problems import Refused, problem_of
+from openai_coze._responses import responses
 from openai_coze._settings import Settings
 
 
@@ -60,6 +61,7 @@ def _routes(hub: Hub) -> Sequence[Route]:
 
     return [
         route("/v1/chat/completions", "POST", chat_completions),
+        route("/v1/responses", "POST", responses),
         route("/v1/models", "GET", list_models, counted=False),
         route("/v1/models/{model:path}", "GET", retrieve_model, counted=False),
         Route("/healthz", healthz, methods=["GET"]),

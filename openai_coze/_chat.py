@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import aclosing
 
 from coze_core import CozeError
@@ -38,7 +39,7 @@ async def chat_completions(hub: Hub, exchange: Exchange) -> None:
     id, created = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())
     if wanted.streamed:
         writer = ChunkWriter(id, model=wanted.model, created=created, with_usage=wanted.with_usage)
-        await while_there(exchange, streamed(hub, exchange, wanted, writer))
+        await while_there(exchange, streamed(hub, exchange, wanted, lambda _: writer))
         return
 
     async def whole() -> None:
@@ -87,14 +88,16 @@ async def begun(hub: Hub, exchange: Exchange, wanted: Wanted) -> Answering:
     return answering
 
 
-async def streamed(hub: Hub, exchange: Exchange, wanted: Wanted, writer: Writer) -> None:
+async def streamed(
+    hub: Hub, exchange: Exchange, wanted: Wanted, writer_of: Callable[[Answering], Writer]
+) -> None:
     """Send an answer as it comes.
 
     Args:
         hub: What all requests have in common.
         exchange: The request.
         wanted: What is wanted.
-        writer: Writes the pieces.
+        writer_of: Returns what writes the pieces of an answer that has begun.
 
     Raises:
         CozeError: No bot answered, or the answer ended early.
@@ -103,6 +106,7 @@ async def streamed(hub: Hub, exchange: Exchange, wanted: Wanted, writer: Writer)
     """
     answering = await begun(hub, exchange, wanted)
     async with aclosing(answering), aclosing(answering.pieces()) as coming:
+        writer = writer_of(answering)
         exchange.failure = writer.failure
         await exchange.start(200, writer.content_type, headers_of(wanted, answering))
         written = writer.begin()
