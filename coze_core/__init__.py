@@ -12,9 +12,19 @@ from typing import TYPE_CHECKING, Any, Final
 from coze_core._version import __version__
 
 if TYPE_CHECKING:
+    from coze_core._audio_models import Room, Transcription, Voice
     from coze_core._auth import Auth, TokenAuth
-    from coze_core._bot_models import Bot, BotSummary, User, Workspace
+    from coze_core._bot_models import Bot, BotSummary, User, Variable, Workspace
+    from coze_core._chat_streams import AsyncChatStream, ChatStream
     from coze_core._client import AsyncCozeClient, CozeClient
+    from coze_core._dataset_inputs import ChunkStrategy, DocumentBase
+    from coze_core._dataset_models import (
+        Dataset,
+        DatasetDocument,
+        DatasetImage,
+        DocumentProgress,
+    )
+    from coze_core._downloads import AsyncSpeech, Speech
     from coze_core._errors import (
         APIConnectionError,
         APIStatusError,
@@ -26,6 +36,7 @@ if TYPE_CHECKING:
         ContextLengthError,
         ConversationBusyError,
         CozeError,
+        DocumentFailedError,
         ErrorResponse,
         IncompleteStreamError,
         InternalServerError,
@@ -36,6 +47,7 @@ if TYPE_CHECKING:
         ProtocolError,
         QuotaExceededError,
         RateLimitError,
+        WorkflowFailedError,
     )
     from coze_core._events import (
         AnswerCompleted,
@@ -76,12 +88,39 @@ if TYPE_CHECKING:
         object_string,
     )
     from coze_core._paging import AsyncPager, Page, Pager
+    from coze_core._progress import progress_bar
     from coze_core._reader import AnyChatEvent, ChatEventReader
     from coze_core._retry import RetryPolicy
     from coze_core._sse import ServerSentEvent, SSEDecoder, encode_event
-    from coze_core._streams import AsyncChatStream, ChatStream
     from coze_core._timeouts import Timeouts
     from coze_core._turn import Increment, ToolActivity, Turn
+    from coze_core._workflow_events import (
+        UnknownWorkflowEvent,
+        WorkflowDone,
+        WorkflowErrorEvent,
+        WorkflowEvent,
+        WorkflowInterrupted,
+        WorkflowMessage,
+        WorkflowPing,
+    )
+    from coze_core._workflow_models import (
+        Interrupt,
+        NodeExecution,
+        NodeOutput,
+        WorkflowExecution,
+        WorkflowInfo,
+        WorkflowParameter,
+        WorkflowSummary,
+        WorkflowVersion,
+    )
+    from coze_core._workflow_run import (
+        NodeText,
+        WorkflowRun,
+    )
+    from coze_core._workflow_streams import (
+        AsyncWorkflowStream,
+        WorkflowStream,
+    )
     from coze_core.oauth import (
         Authorization,
         DeviceCode,
@@ -106,6 +145,8 @@ __all__ = [
     "AsyncChatStream",
     "AsyncCozeClient",
     "AsyncPager",
+    "AsyncSpeech",
+    "AsyncWorkflowStream",
     "AudioDelta",
     "Auth",
     "AuthenticationError",
@@ -124,13 +165,20 @@ __all__ = [
     "ChatInProgress",
     "ChatRequiresAction",
     "ChatStream",
+    "ChunkStrategy",
     "ConflictError",
     "ContextLengthError",
     "Conversation",
     "ConversationBusyError",
     "CozeClient",
     "CozeError",
+    "Dataset",
+    "DatasetDocument",
+    "DatasetImage",
     "DeviceCode",
+    "DocumentBase",
+    "DocumentFailedError",
+    "DocumentProgress",
     "EnterMessage",
     "ErrorEvent",
     "ErrorResponse",
@@ -142,6 +190,7 @@ __all__ = [
     "IncompleteStreamError",
     "Increment",
     "InternalServerError",
+    "Interrupt",
     "JWTAuth",
     "KeyringStore",
     "KnowledgeCompleted",
@@ -152,6 +201,9 @@ __all__ = [
     "MessageCompleted",
     "MessageDelta",
     "ModelClients",
+    "NodeExecution",
+    "NodeOutput",
+    "NodeText",
     "NotFoundError",
     "OAuthError",
     "OAuthToken",
@@ -164,9 +216,11 @@ __all__ = [
     "QuotaExceededError",
     "RateLimitError",
     "RetryPolicy",
+    "Room",
     "SSEDecoder",
     "Section",
     "ServerSentEvent",
+    "Speech",
     "StreamDone",
     "Timeouts",
     "TokenAuth",
@@ -175,12 +229,30 @@ __all__ = [
     "ToolCall",
     "ToolOutput",
     "ToolResponseCompleted",
+    "Transcription",
     "Turn",
     "UnknownEvent",
+    "UnknownWorkflowEvent",
     "Usage",
     "User",
     "UserAuth",
+    "Variable",
     "VerboseCompleted",
+    "Voice",
+    "WorkflowDone",
+    "WorkflowErrorEvent",
+    "WorkflowEvent",
+    "WorkflowExecution",
+    "WorkflowFailedError",
+    "WorkflowInfo",
+    "WorkflowInterrupted",
+    "WorkflowMessage",
+    "WorkflowParameter",
+    "WorkflowPing",
+    "WorkflowRun",
+    "WorkflowStream",
+    "WorkflowSummary",
+    "WorkflowVersion",
     "Workspace",
     "__version__",
     "anonymous_user_id",
@@ -188,14 +260,19 @@ __all__ = [
     "encode_event",
     "load_auth",
     "object_string",
+    "progress_bar",
 ]
 
 # The same names by module, for the interpreter.
 _PLACES: Final[dict[str, tuple[str, ...]]] = {
+    "_audio_models": ("Room", "Transcription", "Voice"),
     "_auth": ("Auth", "TokenAuth"),
-    "_bot_models": ("Bot", "BotSummary", "User", "Workspace"),
+    "_bot_models": ("Bot", "BotSummary", "User", "Variable", "Workspace"),
     "_client": ("AsyncCozeClient", "CozeClient"),
     "_timeouts": ("Timeouts",),
+    "_dataset_inputs": ("ChunkStrategy", "DocumentBase"),
+    "_dataset_models": ("Dataset", "DatasetDocument", "DatasetImage", "DocumentProgress"),
+    "_downloads": ("AsyncSpeech", "Speech"),
     "_errors": (
         "APIConnectionError",
         "APIStatusError",
@@ -207,6 +284,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "ContextLengthError",
         "ConversationBusyError",
         "CozeError",
+        "DocumentFailedError",
         "ErrorResponse",
         "IncompleteStreamError",
         "InternalServerError",
@@ -217,6 +295,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "ProtocolError",
         "QuotaExceededError",
         "RateLimitError",
+        "WorkflowFailedError",
     ),
     "_events": (
         "AnswerCompleted",
@@ -257,11 +336,39 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "object_string",
     ),
     "_paging": ("AsyncPager", "Page", "Pager"),
+    "_progress": ("progress_bar",),
     "_reader": ("AnyChatEvent", "ChatEventReader"),
     "_retry": ("RetryPolicy",),
     "_sse": ("ServerSentEvent", "SSEDecoder", "encode_event"),
-    "_streams": ("AsyncChatStream", "ChatStream"),
+    "_chat_streams": ("AsyncChatStream", "ChatStream"),
     "_turn": ("Increment", "ToolActivity", "Turn"),
+    "_workflow_events": (
+        "UnknownWorkflowEvent",
+        "WorkflowDone",
+        "WorkflowErrorEvent",
+        "WorkflowEvent",
+        "WorkflowInterrupted",
+        "WorkflowMessage",
+        "WorkflowPing",
+    ),
+    "_workflow_models": (
+        "Interrupt",
+        "NodeExecution",
+        "NodeOutput",
+        "WorkflowExecution",
+        "WorkflowInfo",
+        "WorkflowParameter",
+        "WorkflowSummary",
+        "WorkflowVersion",
+    ),
+    "_workflow_run": (
+        "NodeText",
+        "WorkflowRun",
+    ),
+    "_workflow_streams": (
+        "AsyncWorkflowStream",
+        "WorkflowStream",
+    ),
     "oauth": (
         "Authorization",
         "DeviceCode",

@@ -13,11 +13,15 @@ from collections.abc import Awaitable, Callable
 from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from coze_core._auth import Auth
+from coze_core._call import Call
+from coze_core._chat_streams import AsyncChatStream, ChatStream
+from coze_core._downloads import AsyncSpeech, Speech
 from coze_core._flow import Flow
 from coze_core._models import WireModel
 from coze_core._paging import AsyncPager, Page, Pager, Pages
 from coze_core._pump import StreamRequest
-from coze_core._streams import AsyncChatStream, ChatStream
+from coze_core._workflow_run import WorkflowRun
+from coze_core._workflow_streams import AsyncWorkflowStream, WorkflowStream
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,7 +43,13 @@ class Runs(Protocol):
         """Run a flow whose calls carry no token: it is about to fetch one."""
 
     def open_stream(self, request: StreamRequest, /) -> ChatStream:
-        """Return a stream that is not open yet."""
+        """Return a chat's stream that is not open yet."""
+
+    def open_workflow(self, request: StreamRequest, /) -> WorkflowStream:
+        """Return a workflow's stream that is not open yet."""
+
+    def open_speech(self, call: Call, /) -> Speech:
+        """Return speech that is not asked for yet."""
 
 
 class AsyncRuns(Protocol):
@@ -56,7 +66,13 @@ class AsyncRuns(Protocol):
         """Run a flow whose calls carry no token: it is about to fetch one."""
 
     def open_stream(self, request: StreamRequest, /) -> AsyncChatStream:
-        """Return a stream that is not open yet."""
+        """Return a chat's stream that is not open yet."""
+
+    def open_workflow(self, request: StreamRequest, /) -> AsyncWorkflowStream:
+        """Return a workflow's stream that is not open yet."""
+
+    def open_speech(self, call: Call, /) -> AsyncSpeech:
+        """Return speech that is not asked for yet."""
 
 
 class Resource:
@@ -183,6 +199,72 @@ def async_streaming(
         return resource.client.open_stream(make(*args, **kwargs))
 
     return Method(make, call, "AsyncChatStream")
+
+
+def workflow_streaming(make: Callable[P, StreamRequest]) -> Method[Resource, P, WorkflowStream]:
+    """Bind a workflow's stream to the blocking client."""
+
+    def call(resource: Resource, /, *args: P.args, **kwargs: P.kwargs) -> WorkflowStream:
+        return resource.client.open_workflow(make(*args, **kwargs))
+
+    return Method(make, call, "WorkflowStream")
+
+
+def async_workflow_streaming(
+    make: Callable[P, StreamRequest],
+) -> Method[AsyncResource, P, AsyncWorkflowStream]:
+    """Bind a workflow's stream to the awaiting client."""
+
+    def call(resource: AsyncResource, /, *args: P.args, **kwargs: P.kwargs) -> AsyncWorkflowStream:
+        return resource.client.open_workflow(make(*args, **kwargs))
+
+    return Method(make, call, "AsyncWorkflowStream")
+
+
+def running(
+    make: Callable[P, StreamRequest | Flow[WorkflowRun]],
+) -> Method[Resource, P, WorkflowRun]:
+    """Bind a workflow's run, streamed or not, to the blocking client."""
+
+    def call(resource: Resource, /, *args: P.args, **kwargs: P.kwargs) -> WorkflowRun:
+        plan = make(*args, **kwargs)
+        if isinstance(plan, StreamRequest):
+            return resource.client.open_workflow(plan).until_done()
+        return resource.client.run(plan)
+
+    return Method(make, call, "WorkflowRun")
+
+
+def async_running(
+    make: Callable[P, StreamRequest | Flow[WorkflowRun]],
+) -> Method[AsyncResource, P, Awaitable[WorkflowRun]]:
+    """Bind a workflow's run, streamed or not, to the awaiting client."""
+
+    async def call(resource: AsyncResource, /, *args: P.args, **kwargs: P.kwargs) -> WorkflowRun:
+        plan = make(*args, **kwargs)
+        if isinstance(plan, StreamRequest):
+            return await resource.client.open_workflow(plan).until_done()
+        return await resource.client.run(plan)
+
+    return Method(make, call, "WorkflowRun")
+
+
+def speaking(make: Callable[P, Call]) -> Method[Resource, P, Speech]:
+    """Bind speech to the blocking client."""
+
+    def call(resource: Resource, /, *args: P.args, **kwargs: P.kwargs) -> Speech:
+        return resource.client.open_speech(make(*args, **kwargs))
+
+    return Method(make, call, "Speech")
+
+
+def async_speaking(make: Callable[P, Call]) -> Method[AsyncResource, P, AsyncSpeech]:
+    """Bind speech to the awaiting client."""
+
+    def call(resource: AsyncResource, /, *args: P.args, **kwargs: P.kwargs) -> AsyncSpeech:
+        return resource.client.open_speech(make(*args, **kwargs))
+
+    return Method(make, call, "AsyncSpeech")
 
 
 def paging(make: Callable[P, Pages[M]]) -> Method[Resource, P, Pager[M]]:

@@ -1,4 +1,4 @@
-"""The wire models of bots, workspaces and users (protocol notes, sections 6.4 and 6.5)."""
+"""Wire models: bots, workspaces, users and variables (protocol notes, sections 6.4 and 6.5)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from coze_core._models import Id, OptionalNumber, WireModel
+from coze_core._models import Id, OptionalNumber, Text, WireModel
 
 
 class Onboarding(WireModel):
     """How a bot greets; some servers capitalise the keys."""
 
-    prologue: str = ""
+    prologue: Text = ""
     suggested_questions: list[str] = Field(default_factory=list)
 
     @model_validator(mode="before")
@@ -35,17 +35,17 @@ class PluginTool(WireModel):
     """One tool of a plugin that a bot owns."""
 
     api_id: Id = ""
-    name: str = ""
-    description: str = ""
+    name: Text = ""
+    description: Text = ""
 
 
 class Plugin(WireModel):
     """A plugin that a bot owns."""
 
     plugin_id: Id = ""
-    name: str = ""
-    description: str = ""
-    icon_url: str = ""
+    name: Text = ""
+    description: Text = ""
+    icon_url: Text = ""
     api_info_list: list[PluginTool] = Field(default_factory=list)
 
 
@@ -53,7 +53,7 @@ class BotModel(WireModel):
     """The model behind a bot."""
 
     model_id: Id = ""
-    model_name: str = ""
+    model_name: Text = ""
     temperature: float | None = None
     context_round: OptionalNumber = None
     max_tokens: OptionalNumber = None
@@ -63,12 +63,12 @@ class Bot(WireModel):
     """A bot in full."""
 
     bot_id: Id = ""
-    name: str = ""
-    description: str = ""
-    icon_url: str = ""
+    name: Text = ""
+    description: Text = ""
+    icon_url: Text = ""
     create_time: OptionalNumber = None
     update_time: OptionalNumber = None
-    version: str = ""
+    version: Text = ""
     prompt_info: dict[str, Any] = Field(default_factory=dict)
     onboarding_info: Onboarding = Field(default_factory=Onboarding)
     bot_mode: OptionalNumber = None
@@ -82,9 +82,9 @@ class BotSummary(WireModel):
     """A bot in a list; both list endpoints give the same names here."""
 
     id: Id = ""
-    name: str = ""
-    description: str = ""
-    icon_url: str = ""
+    name: Text = ""
+    description: Text = ""
+    icon_url: Text = ""
     is_published: bool | None = None
     published_at: OptionalNumber = None
     updated_at: OptionalNumber = None
@@ -108,10 +108,10 @@ class Workspace(WireModel):
     """A workspace the token can see."""
 
     id: Id = ""
-    name: str = ""
-    icon_url: str = ""
-    role_type: str = ""
-    workspace_type: str = ""
+    name: Text = ""
+    icon_url: Text = ""
+    role_type: Text = ""
+    workspace_type: Text = ""
     enterprise_id: Id = ""
 
 
@@ -119,6 +119,27 @@ class User(WireModel):
     """The account behind the token."""
 
     user_id: Id = ""
-    user_name: str = ""
-    nick_name: str = ""
-    avatar_url: str = ""
+    user_name: Text = ""
+    nick_name: Text = ""
+    avatar_url: Text = ""
+
+
+class Variable(WireModel):
+    """What a bot or an app keeps of one user under one name.
+
+    Attributes:
+        keyword: Its name.
+        value: Its value.
+        create_time: When it was set first, in Unix seconds; 0 for a default value.
+        update_time: When it was set last; 0 for a default value.
+    """
+
+    keyword: str = ""
+    value: Text = ""
+    create_time: OptionalNumber = None
+    update_time: OptionalNumber = None
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nobody has set it."""
+        return not self.create_time and not self.update_time

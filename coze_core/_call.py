@@ -11,19 +11,20 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TypeAlias, TypeVar
+from typing import BinaryIO, Final, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
 from coze_core._codes import status_error
-from coze_core._errors import ErrorResponse, ProtocolError
-from coze_core._models import WireModel
+from coze_core._errors import ErrorResponse, ProtocolError, hidden, redact
+from coze_core._models import WireModel, whole_number
 
 M = TypeVar("M", bound=WireModel)
 
 # Where a reply may hold its payload (sections 1.4 and 10.4), in the order of trying.
 _PLACES: Final = ("data", "message", "ChatV3ChatDetail", "Messages", "ConversationData")
 _SHOWN_BODY: Final = 4096  # how much of an error body is kept, in characters
+_LONGEST_LOG_ID: Final = 256  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,13 @@ class Upload:
         file_name: The name the server stores.
         open: Returns the content from its start, so that a second attempt sends all of it.
         content_type: The media type, or None to let the server find out.
+        fields: Further fields of the form.
     """
 
     file_name: str
     open: Callable[[], bytes | BinaryIO]
     content_type: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 FileInput: TypeAlias = (
@@ -70,8 +73,12 @@ class Call:
         upload: A file to send instead of JSON.
         headers: Further headers.
         stream: Whether the reply's body is to be read as it comes.
+        binary: Whether that body is a file rather than events.
         repeatable: Whether sending it twice does no harm.
-        timeout: Bound on each wait of this call, in seconds; None for the client's own.
+        timeout: The most that each wait of this call may take, in seconds, where the client's own
+            timeouts are longer.
+        patience: How long the answer may take to begin, in seconds, in place of the client's own
+            timeout.
         hidden: Secrets in the body, which no error may show.
     """
 
@@ -82,8 +89,10 @@ class Call:
     upload: Upload | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     stream: bool = False
+    binary: bool = False
     repeatable: bool = False
     timeout: float | None = None
+    patience: float | None = None
     hidden: tuple[str, ...] = field(default=(), repr=False)
 
     @property
@@ -100,9 +109,10 @@ class Reply:
         headers: The headers, names in lower case.
         body: The body; empty for a stream.
         stream: The open body of a stream, as the driver made it, or None.
+        secret: The token it was asked for with, to be kept out of errors, or `""`.
     """
 
-    __slots__ = ("_payload", "body", "headers", "status_code", "stream")
+    __slots__ = ("_payload", "body", "headers", "secret", "status_code", "stream")
 
     def __init__(
         self,
@@ -115,6 +125,7 @@ class Reply:
         self.headers = headers
         self.body = body
         self.stream = stream
+        self.secret = ""
         self._payload: object = _UNREAD
 
     @property
@@ -123,26 +134,25 @@ class Reply:
         if self._payload is _UNREAD:
             try:
                 self._payload = json.loads(self.body) if self.body else None
-            except ValueError:
+            except (ValueError, RecursionError):
                 self._payload = None
         return self._payload
 
     @property
     def log_id(self) -> str | None:
         """The log id: of the body, else of the headers (section 1.3)."""
+        found = self._told_log_id() or ""
+        # It ends up in logs: whatever the server put there, it is no token.
+        return hidden(redact(found[:_LONGEST_LOG_ID]), self.secret) or None
+
+    def _told_log_id(self) -> str | None:
         payload = self.payload
         if isinstance(payload, Mapping):
             for key in ("detail", "error"):
                 detail = payload.get(key)
-                if isinstance(detail, Mapping) and detail.get("logid"):
+                if isinstance(detail, Mapping) and isinstance(detail.get("logid"), str | int):
                     return str(detail["logid"])
         return self.headers.get("x-tt-logid") or self.headers.get("x-log-id")
-
-    def mask(self, secret: str) -> None:
-        """Remove a secret from the body, in case the server repeats it in an error."""
-        if secret and secret.encode() in self.body:
-            self.body = self.body.replace(secret.encode(), b"***")
-            self._payload = _UNREAD
 
     def raise_for_error(self) -> None:
         """Raise what the reply says went wrong, if anything did (section 1.5).
@@ -180,25 +190,31 @@ class Reply:
     def not_a_stream(self) -> ProtocolError:
         """Return the error for a reply that is neither a stream nor an error (section 1.6)."""
         text = self.body[:200].decode("utf-8", "replace").strip()
-        return ProtocolError(
+        return self._not_coze(
             f"the server answered a stream request with something else: {text!r}",
-            status_code=self.status_code,
-            log_id=self.log_id,
-            response=self._error_response(),
-            hint_en="A proxy may have changed the request; use create_and_poll() if it must stay.",
-            hint_zh="中间代理可能改写了请求；若无法避免，请使用 create_and_poll()。",
+            "A proxy may have changed the request; use create_and_poll() if it must stay.",
+            "中间代理可能改写了请求；若无法避免，请使用 create_and_poll()。",
         )
 
     def _not_json(self) -> ProtocolError:
         text = self.body[:200].decode("utf-8", "replace").strip()
-        return ProtocolError(
+        return self._not_coze(
             f"the server answered something that is not a Coze reply: {text!r}",
+            "Check base_url: it must be the API host, such as https://api.coze.com.",
+            "请检查 base_url：应为 API 域名，例如 https://api.coze.cn。",
+        )
+
+    def _not_coze(self, message: str, hint_en: str = "", hint_zh: str = "") -> ProtocolError:
+        error = ProtocolError(
+            message,
             status_code=self.status_code,
             log_id=self.log_id,
             response=self._error_response(),
-            hint_en="Check base_url: it must be the API host, such as https://api.coze.com.",
-            hint_zh="请检查 base_url：应为 API 域名，例如 https://api.coze.cn。",
+            hint_en=hint_en,
+            hint_zh=hint_zh,
         )
+        error.hide(self.secret)
+        return error
 
     # -- data
 
@@ -220,9 +236,17 @@ class Reply:
             raise self._wrong_shape(model)
         return self.parse(model, data)
 
-    def read_list(self, model: type[M]) -> list[M]:
-        """Return the payload as a list; a missing one is an empty list (section 2.4)."""
+    def read_list(self, model: type[M], place: str = "") -> list[M]:
+        """Return the payload as a list; a missing one is an empty list (section 2.4).
+
+        Args:
+            model: The type of one item.
+            place: The key of the list within the payload, or beside it (section 1.4).
+        """
         data = self.data()
+        if place:
+            holder = data if isinstance(data, Mapping) else self.payload
+            data = holder.get(place) if isinstance(holder, Mapping) else None
         if data is None:
             return []
         if not isinstance(data, list):
@@ -238,17 +262,15 @@ class Reply:
         try:
             value = model.model_validate(data)
         except ValidationError as error:
-            raise self._wrong_shape(model) from error
+            # Without its cause, which shows values that the server sent.
+            place = ".".join(map(str, error.errors(include_input=False)[0]["loc"]))
+            raise self._wrong_shape(model, place) from None
         value._log_id = self.log_id  # noqa: SLF001 - the model's own private attribute, set once
         return value
 
-    def _wrong_shape(self, model: type[WireModel]) -> ProtocolError:
-        return ProtocolError(
-            f"the reply holds no {model.__name__}",
-            status_code=self.status_code,
-            log_id=self.log_id,
-            response=self._error_response(),
-        )
+    def _wrong_shape(self, model: type[WireModel], place: str = "") -> ProtocolError:
+        where = f": {place} has another shape" if place else ""
+        return self._not_coze(f"the reply holds no {model.__name__}{where}")
 
 
 _UNREAD: Final = object()
@@ -258,7 +280,7 @@ def _envelope(payload: object) -> tuple[int | None, str]:
     """Return the error code (None for success) and message of an envelope (section 1.4)."""
     if not isinstance(payload, Mapping):
         return None, ""
-    code = _int(payload.get("code"))
+    code = whole_number(payload.get("code"))
     message = payload.get("msg") or payload.get("message")
     if code:
         return code, str(message or "")
@@ -266,13 +288,6 @@ def _envelope(payload: object) -> tuple[int | None, str]:
         name = str(payload.get("error_code") or "")
         return -1, f"{name}: {payload.get('error_message') or payload.get('error') or ''}"
     return None, str(message or "") if isinstance(message, str) else ""
-
-
-def _int(value: Any) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return 0
 
 
 def is_event_stream(content_type: str, head: bytes) -> bool | None:
@@ -296,3 +311,21 @@ def is_event_stream(content_type: str, head: bytes) -> bool | None:
     if any(start.startswith(field) for field in fields):
         return True
     return None if any(field.startswith(start) for field in fields) else False
+
+
+def is_file(content_type: str, head: bytes) -> bool | None:
+    """Tell a file from a JSON or HTML body (sections 1.3 and 6.8).
+
+    Args:
+        content_type: The reply's content type; some proxies strip or change it.
+        head: The first bytes of the body.
+
+    Returns:
+        True or False, or None when more bytes are needed to tell.
+    """
+    if content_type.startswith(("audio/", "video/", "application/octet-stream")):
+        return True
+    if "json" in content_type or content_type.startswith("text/"):
+        return False
+    start = head.lstrip(b" \t\r\n")
+    return start[:1] not in b"{[<" if start else None

@@ -11,24 +11,31 @@ from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar
 import httpx
 
 from coze_core import _resources as resources
+from coze_core import _v2 as v2
+from coze_core import _workflow_resources as workflow_resources
 from coze_core._auth import Auth, TokenAuth
-from coze_core._call import Reply
+from coze_core._call import Call, Reply
+from coze_core._chat_streams import AsyncChatStream, ChatStream
 from coze_core._config import (
     ClientConfig,
+    ProtocolName,
     check_headers,
     from_environment,
     resolve_base_url,
 )
+from coze_core._downloads import AsyncSpeech, Speech
 from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._endpoints import chat
 from coze_core._flow import Flow, send
+from coze_core._http import check_addresses
 from coze_core._memo import Memo
 from coze_core._models import Chat
 from coze_core._pump import Pump, StreamRequest
-from coze_core._retry import RetryPolicy
+from coze_core._retry import RetryPolicy, until
 from coze_core._session import session
-from coze_core._streams import AsyncChatStream, ChatStream
 from coze_core._timeouts import Timeouts
+from coze_core._workflow_pump import WorkflowPump
+from coze_core._workflow_streams import AsyncWorkflowStream, WorkflowStream
 
 T = TypeVar("T")
 D = TypeVar("D", SyncDriver, AsyncDriver)
@@ -76,6 +83,10 @@ def _base_url(auth: Auth, base_url: str | None, region: str | None) -> str:
     return given
 
 
+def _sent(call: Call, prepare: Callable[[Call], Flow[Call]] | None) -> Flow[Reply]:
+    return (yield from send(call if prepare is None else (yield from prepare(call))))
+
+
 @dataclass(frozen=True, slots=True)
 class _Flows:
     """The flows that streams need, signed and repeated as this client does."""
@@ -84,10 +95,13 @@ class _Flows:
     config: ClientConfig
 
     def open(self, request: StreamRequest) -> Flow[Reply]:
-        call = request.call
-        if request.deadline is not None:
-            call = replace(call, timeout=min(request.deadline, self.config.timeouts.read))
-        return session(send(call), self.auth, self.config.retry)
+        call, retry = request.call, self.config.retry
+        if request.deadline is None:
+            return session(_sent(call, request.prepare), self.auth, retry)
+        call = replace(call, timeout=request.deadline)
+        retry = replace(retry, total=min(request.deadline, retry.total))
+        ends = retry.clock() + request.deadline
+        return until(ends, session(_sent(call, request.prepare), self.auth, retry), retry.clock)
 
     def cancel(self, *, conversation_id: str, chat_id: str) -> Flow[Chat]:
         ids = {"conversation_id": conversation_id, "chat_id": chat_id}
@@ -117,6 +131,7 @@ class _Base(abc.ABC, Generic[D]):
         self._config = config
         self._driver = driver
         self._flows = _Flows(auth, config)
+        self._check = v2.check_call if config.protocol == "v2" else None
 
     @property
     def base_url(self) -> str:
@@ -127,6 +142,14 @@ class _Base(abc.ABC, Generic[D]):
     def auth(self) -> Auth:
         """The credential."""
         return self._auth
+
+    @property
+    def protocol(self) -> ProtocolName:
+        """The version of the chat API that this client speaks."""
+        return self._config.protocol
+
+    def _as_spoken(self, request: StreamRequest) -> StreamRequest:
+        return request if self._check is None else v2.stream_request(request)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._config.base_url!r})"
@@ -216,14 +239,24 @@ def _config(
     max_retries: int,
     headers: Mapping[str, str] | None,
     proxy: str | None,
+    protocol: ProtocolName,
 ) -> ClientConfig:
-    return ClientConfig(
+    config = ClientConfig(
         base_url=base_url,
         timeouts=Timeouts.of(timeout),
         retry=RetryPolicy(max_retries=max_retries),
         headers=check_headers(headers or {}),
         proxy=proxy,
+        protocol=protocol,
     )
+    check_addresses(config)
+    return config
+
+
+def workflow_pump(request: StreamRequest, config: ClientConfig) -> WorkflowPump:
+    """Return what reads a workflow's stream."""
+    workflow_id = str((request.call.json or {}).get("workflow_id") or "")
+    return WorkflowPump(workflow_id, config.timeouts.idle, config.retry.clock)
 
 
 def _check_given(http_client: object, kind: type, transport: object, transport_kind: type) -> None:
@@ -251,6 +284,7 @@ class CozeClient(_Base[SyncDriver]):
         max_retries: Attempts after the first, where sending again is safe.
         headers: Sent with every request.
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
+        protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
         http_client: Your own `httpx.Client`; it is never closed here.
         transport: Your own `httpx.BaseTransport`.
 
@@ -274,13 +308,14 @@ class CozeClient(_Base[SyncDriver]):
         max_retries: int = 2,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
+        protocol: ProtocolName = "v3",
         http_client: httpx.Client | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         _check_given(http_client, httpx.Client, transport, httpx.BaseTransport)
         found = _auth(token, auth)
         host = _base_url(found, base_url, region)
-        config = _config(host, timeout, max_retries, headers, proxy)
+        config = _config(host, timeout, max_retries, headers, proxy, protocol)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -295,17 +330,22 @@ class CozeClient(_Base[SyncDriver]):
         self._given = (http_client, transport)
         driver = driver or SyncDriver(config, http_client, transport)
         self._set_up(auth, config, driver, memo)
-        self.chat = resources.Chats(self)
+        is_v2 = config.protocol == "v2"
+        self.chat = resources.V2Chats(self) if is_v2 else resources.Chats(self)
         self.conversations = resources.Conversations(self)
         self.files = resources.Files(self)
         self.bots = resources.Bots(self)
         self.workspaces = resources.Workspaces(self)
         self.users = resources.Users(self)
         self.oauth = resources.OAuth(self)
+        self.workflows = workflow_resources.Workflows(self)
+        self.variables = resources.Variables(self)
+        self.datasets = resources.Datasets(self)
+        self.audio = resources.Audio(self)
 
     def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
-        return self._driver.run(session(flow, self._auth, self._config.retry))
+        return self._driver.run(session(flow, self._auth, self._config.retry, self._check))
 
     def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
@@ -313,8 +353,18 @@ class CozeClient(_Base[SyncDriver]):
 
     def open_stream(self, request: StreamRequest, /) -> ChatStream:
         """Return a stream that is opened when it is entered or iterated."""
+        request = self._as_spoken(request)
         pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
         return ChatStream(self._driver, pump, request, self._flows)
+
+    def open_workflow(self, request: StreamRequest, /) -> WorkflowStream:
+        """Return a workflow's stream that is opened when it is entered or iterated."""
+        pump = workflow_pump(request, self._config)
+        return WorkflowStream(self._driver, pump, request, self._flows)
+
+    def open_speech(self, call: Call, /) -> Speech:
+        """Return speech that is asked for when it is entered, iterated over or read."""
+        return Speech(self._driver, lambda: session(send(call), self._auth, self._config.retry))
 
     def close(self) -> None:
         """Close the connections; the client opens new ones if it is used again."""
@@ -345,6 +395,7 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         max_retries: Attempts after the first, where sending again is safe.
         headers: Sent with every request.
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
+        protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
         http_client: Your own `httpx.AsyncClient`; it is never closed here.
         transport: Your own `httpx.AsyncBaseTransport`.
 
@@ -368,13 +419,14 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         max_retries: int = 2,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
+        protocol: ProtocolName = "v3",
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         _check_given(http_client, httpx.AsyncClient, transport, httpx.AsyncBaseTransport)
         found = _auth(token, auth)
         host = _base_url(found, base_url, region)
-        config = _config(host, timeout, max_retries, headers, proxy)
+        config = _config(host, timeout, max_retries, headers, proxy, protocol)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -389,17 +441,22 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         self._given = (http_client, transport)
         driver = driver or AsyncDriver(config, http_client, transport)
         self._set_up(auth, config, driver, memo)
-        self.chat = resources.AsyncChats(self)
+        is_v2 = config.protocol == "v2"
+        self.chat = resources.AsyncV2Chats(self) if is_v2 else resources.AsyncChats(self)
         self.conversations = resources.AsyncConversations(self)
         self.files = resources.AsyncFiles(self)
         self.bots = resources.AsyncBots(self)
         self.workspaces = resources.AsyncWorkspaces(self)
         self.users = resources.AsyncUsers(self)
         self.oauth = resources.AsyncOAuth(self)
+        self.workflows = workflow_resources.AsyncWorkflows(self)
+        self.variables = resources.AsyncVariables(self)
+        self.datasets = resources.AsyncDatasets(self)
+        self.audio = resources.AsyncAudio(self)
 
     async def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
-        return await self._driver.run(session(flow, self._auth, self._config.retry))
+        return await self._driver.run(session(flow, self._auth, self._config.retry, self._check))
 
     async def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
@@ -407,8 +464,20 @@ class AsyncCozeClient(_Base[AsyncDriver]):
 
     def open_stream(self, request: StreamRequest, /) -> AsyncChatStream:
         """Return a stream that is opened when it is entered or iterated."""
+        request = self._as_spoken(request)
         pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
         return AsyncChatStream(self._driver, pump, request, self._flows)
+
+    def open_workflow(self, request: StreamRequest, /) -> AsyncWorkflowStream:
+        """Return a workflow's stream that is opened when it is entered or iterated."""
+        pump = workflow_pump(request, self._config)
+        return AsyncWorkflowStream(self._driver, pump, request, self._flows)
+
+    def open_speech(self, call: Call, /) -> AsyncSpeech:
+        """Return speech that is asked for when it is entered, iterated over or read."""
+        return AsyncSpeech(
+            self._driver, lambda: session(send(call), self._auth, self._config.retry)
+        )
 
     async def aclose(self) -> None:
         """Close the connections of this event loop; new ones are opened if it is used again."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from coze_core import _errors as errors
-from coze_core._errors import APIStatusError, ChatFailedError, ErrorResponse
+from coze_core._errors import APIStatusError, ChatFailedError, ErrorResponse, WorkflowFailedError
 
 
 class CodeFact(NamedTuple):
@@ -86,7 +86,7 @@ CODES: Final[dict[int, CodeFact]] = {
     4008: CodeFact(
         errors.QuotaExceededError, "The daily limit is reached.", "已达到当日调用上限。"
     ),
-    4009: CodeFact(errors.InternalServerError, *_LATER, not_started=True),
+    4009: CodeFact(errors.InternalServerError, *_LATER),
     4010: CodeFact(
         errors.ContextLengthError,
         "Send a shorter history or give the bot a model with a larger context.",
@@ -290,9 +290,29 @@ def chat_failed_error(
     )
 
 
+def workflow_failed_error(
+    code: int | None, message: str, *, log_id: str | None = None
+) -> WorkflowFailedError:
+    """Return the error for a workflow's run that failed after it had begun."""
+    known = fact(code, message=message)
+    cls: type[WorkflowFailedError] = next(
+        (cls for cls in errors.WORKFLOW_FAILED_CLASSES if known.error in cls.__bases__),
+        WorkflowFailedError,
+    )
+    return cls(
+        message or "the workflow failed and the server gave no reason",
+        code=code,
+        log_id=log_id,
+        status_code=200,
+        retryable=False,  # what its nodes have done is not undone
+        hint_en=known.hint_en,
+        hint_zh=known.hint_zh,
+    )
+
+
 def not_started(error: APIStatusError) -> bool:
     """Whether the refusal proves that the server has not begun to act on the request."""
-    if isinstance(error, ChatFailedError):
+    if isinstance(error, ChatFailedError) or (error.status_code or 0) >= 500:
         return False
     return fact(error.code, error.status_code).not_started or (
         error.status_code == 429 and error.retryable

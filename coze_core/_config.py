@@ -15,7 +15,7 @@ import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from coze_core._retry import RetryPolicy
@@ -23,6 +23,8 @@ from coze_core._timeouts import Timeouts
 from coze_core._version import __version__
 
 Region = Literal["com", "cn"]
+# The version of the chat API: v3, or the old v2 where a deployment still has it.
+ProtocolName: TypeAlias = Literal["v3", "v2"]
 REGIONS: Final[dict[str, str]] = {
     "com": "https://api.coze.com",
     "cn": "https://api.coze.cn",
@@ -50,6 +52,10 @@ class ClientConfig:
         retry: When to send again.
         headers: Sent with every request.
         proxy: A proxy URL; None uses the usual proxy variables of the environment.
+        protocol: The version of the chat API.
+
+    Raises:
+        ValueError: A version that does not exist.
     """
 
     base_url: str
@@ -57,6 +63,10 @@ class ClientConfig:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     proxy: str | None = field(default=None, repr=False)  # may hold a password
+    protocol: ProtocolName = "v3"
+
+    def __post_init__(self) -> None:
+        check_protocol(self.protocol)
 
     def changed(
         self,
@@ -76,6 +86,16 @@ class ClientConfig:
         return config
 
 
+def check_protocol(protocol: str) -> None:
+    """Refuse a version of the chat API that does not exist.
+
+    Raises:
+        ValueError: If it is none of the two.
+    """
+    if protocol not in {"v3", "v2"}:
+        raise ValueError(f"protocol must be 'v3' or 'v2', not {protocol!r}")
+
+
 def resolve_base_url(base_url: str | None, region: str | None) -> str:
     """Return the API host: from the arguments, then the environment, then the global one.
 
@@ -89,14 +109,21 @@ def resolve_base_url(base_url: str | None, region: str | None) -> str:
             raise ValueError(f"region must be one of {sorted(REGIONS)}, not {region!r}")
         return REGIONS[region]
     url = (base_url or from_environment("base_url") or REGIONS["com"]).strip().rstrip("/")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:  # it may hold a password: the error shows neither it nor its cause
+        raise ValueError("base_url has a host or a port that cannot be") from None
+    if "@" in parts.netloc:
+        raise ValueError("base_url must not have a user name or a password")
+    if parts.query or parts.fragment or " " in url or not url.isprintable():
+        raise ValueError("base_url must not have a query, a fragment or white space")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(
             f"base_url must begin with https:// or http:// and name a host, not {url!r}"
         )
-    if parts.query or parts.fragment or parts.username:
-        raise ValueError("base_url must not have a query, a fragment or a user name")
-    return url
+    # Written in one way only, so that nobody has to ask again what `HTTPS://` means.
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}"
 
 
 def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:

@@ -6,47 +6,49 @@ They stand side by side, in the same order, so that a difference between them is
 from __future__ import annotations
 
 import contextlib
+import contextvars
+import functools
 import inspect
 import itertools
 import threading
 import time
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import Future, InvalidStateError, wait
+from contextvars import ContextVar
 from typing import Any, BinaryIO, Final, TypeVar
 
 import anyio
 import anyio.to_thread
 import httpx
 
-from coze_core._call import Call, Reply, Upload, is_event_stream
+from coze_core._bodies import AsyncBody, Body
+from coze_core._call import Call, Reply, Upload
 from coze_core._config import ClientConfig
 from coze_core._errors import CozeError
 from coze_core._flow import Exclusive, Flow, Send, Sleep, Work
 from coze_core._http import (
     client_options,
     connection_error,
-    is_plain,
     lower_headers,
     multipart,
     request_options,
 )
-from coze_core._loops import LoopPools, Pool, running_loop
+from coze_core._key_locks import lock_of
+from coze_core._loops import LoopPools, running_loop
+from coze_core._unlisted import unlisted
 
 T = TypeVar("T")
 
-_FINISH_SECONDS: Final = 0.5  # for a closed body to be noticed; it takes no time but by mistake
-_MAX_ERROR_BODY: Final = 1 << 20  # bytes; an error page is never that large
-_LOCKS: Final[weakref.WeakKeyDictionary[Any, threading.Lock]] = weakref.WeakKeyDictionary()
-_LOCKS_GUARD: Final = threading.Lock()
 
-
-def _lock_of(key: object) -> threading.Lock:
-    with _LOCKS_GUARD:
-        return _LOCKS.setdefault(key, threading.Lock())
+# Set in a thread that an event loop waits for.
+_LOOP_WAITS: Final[ContextVar[bool]] = ContextVar("coze_loop_waits", default=False)
 
 
 def _on_event_loop() -> bool:
-    """Whether blocking code runs inside a running event loop."""
+    """Whether an event loop stands still while this blocking code runs."""
+    if _LOOP_WAITS.get():
+        return True
     try:
         running_loop()
     except RuntimeError:
@@ -57,60 +59,14 @@ def _on_event_loop() -> bool:
 # -- blocking
 
 
-class Body:
-    """The open body of a streamed reply."""
+class _Own:
+    """An HTTP client of our own and what is under way with it."""
 
-    def __init__(self, response: httpx.Response, config: ClientConfig) -> None:
-        self._response = response
-        self._config = config
-        self._blocks = response.iter_raw() if is_plain(response) else response.iter_bytes()
-        self._head: list[bytes] = []
-
-    def is_stream(self) -> bool:
-        """Whether this is an event stream: by its type, then by its first bytes."""
-        content_type = self._response.headers.get("content-type", "")
-        if self._response.status_code >= 300:
-            return False
-        for block in self._blocks:
-            self._head.append(block)
-            verdict = is_event_stream(content_type, b"".join(self._head))
-            if verdict is not None:
-                return verdict
-        return "text/event-stream" in content_type
-
-    def read(self) -> bytes:
-        """Read what is left, up to a bound."""
-        body = b"".join(self._head)
-        for block in self._blocks:
-            body += block
-            if len(body) > _MAX_ERROR_BODY:
-                break
-        return body
-
-    def blocks(self) -> Iterator[bytes]:
-        """Iterate over the blocks as the network brings them.
-
-        Raises:
-            CozeError: If the connection breaks.
-        """
-        try:
-            yield from self._head
-            self._head = []
-            yield from self._blocks
-        except httpx.HTTPError as error:
-            raise connection_error(error, self._config) from error
-
-    @property
-    def socket(self) -> Any:
-        """The socket underneath, or None where there is none of its own."""
-        stream = self._response.extensions.get("network_stream")
-        if stream is None or self._response.http_version == "HTTP/2":
-            return None
-        return stream.get_extra_info("socket")
-
-    def close(self) -> None:
-        """Close the connection, or give it back if the body was read to its end."""
-        self._response.close()
+    def __init__(self, client: httpx.Client) -> None:
+        self.client = client
+        self.calls = 0
+        self.ending = False
+        self.bodies: weakref.WeakSet[Body] = weakref.WeakSet()
 
 
 class SyncDriver:
@@ -125,7 +81,7 @@ class SyncDriver:
         self.config = config
         self.given_client = client
         self.transport = transport
-        self._own: httpx.Client | None = None
+        self._own: _Own | None = None
         self._lock = threading.Lock()
 
     def run(self, flow: Flow[T]) -> T:
@@ -145,6 +101,39 @@ class SyncDriver:
         finally:
             flow.close()
 
+    def run_within(self, seconds: float, flow: Flow[Reply]) -> Reply | None:
+        """Run a flow in a thread of its own and wait for it only this long.
+
+        No timeout of a socket does that: a server that sends one byte at a time starts it anew
+        with each, and the HTTP library shows the socket only when the headers have come.
+
+        Returns:
+            The reply, or None if there is none in time. A stream that opens later is closed.
+        """
+        opened: Future[Reply] = Future()
+        context = contextvars.copy_context()
+        context.run(_LOOP_WAITS.set, _on_event_loop())
+        work = functools.partial(context.run, self._run_for, opened, flow)
+        threading.Thread(target=work, name="coze-opening", daemon=True).start()
+        try:
+            wait([opened], seconds)
+        finally:
+            given_up = opened.cancel()
+        return None if given_up else opened.result()
+
+    def _run_for(self, opened: Future[Reply], flow: Flow[Reply]) -> None:
+        try:
+            reply = self.run(flow)
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            with contextlib.suppress(InvalidStateError):
+                opened.set_exception(error)
+            return
+        try:
+            opened.set_result(reply)
+        except InvalidStateError:  # nobody waits any more
+            if isinstance(reply.stream, Body):
+                reply.stream.close()
+
     def _perform(self, step: object) -> object:
         if isinstance(step, Send):
             return self._send(step.call)
@@ -157,19 +146,34 @@ class SyncDriver:
         return None
 
     def _alone(self, step: Exclusive) -> None:
-        lock = _lock_of(step.key)
-        # On an event loop one must not wait for a lock that a task of the same loop may hold: the
-        # task could never go on. Then the work is done twice, which does no harm.
-        if not lock.acquire(blocking=not _on_event_loop()):
-            self.run(step.make())
-            return
-        try:
-            self.run(step.make())
-        finally:
-            lock.release()
+        with lock_of(step.key) as lock:
+            # On an event loop one must not wait for a lock that a task of the same loop may hold:
+            # the task could never go on. Then the work is done twice, which does no harm.
+            if not lock.acquire(blocking=not _on_event_loop()):
+                self.run(step.make())
+                return
+            try:
+                self.run(step.make())
+            finally:
+                lock.release()
 
     def _send(self, call: Call) -> Reply:
-        client = self._client()
+        if self.given_client is not None:
+            return self._send_with(self.given_client, call)
+        own = self._begin()
+        try:
+            reply = self._send_with(own.client, call)
+            if isinstance(reply.stream, Body):
+                with self._lock:
+                    own.bodies.add(reply.stream)
+                    ending = own.ending
+                if ending:
+                    reply.stream.hold.end()
+            return reply
+        finally:
+            self._done(own)
+
+    def _send_with(self, client: httpx.Client, call: Call) -> Reply:
         with contextlib.ExitStack() as stack:
             form = multipart(call, _opened(call.upload, stack))
             request = client.build_request(**request_options(call, self.config), **form)
@@ -179,14 +183,14 @@ class SyncDriver:
                     return Reply(
                         response.status_code, lower_headers(response.headers), response.content
                     )
-                return self._open(Body(response, self.config), response)
+                return self._open(call, Body(response, self.config), response)
             except httpx.HTTPError as error:
                 raise connection_error(error, self.config) from error
 
-    def _open(self, body: Body, response: httpx.Response) -> Reply:
+    def _open(self, call: Call, body: Body, response: httpx.Response) -> Reply:
         headers = lower_headers(response.headers)
         try:
-            if body.is_stream():
+            if body.is_stream(binary=call.binary):
                 return Reply(response.status_code, headers, stream=body)
             content = body.read()
         except BaseException:
@@ -195,26 +199,41 @@ class SyncDriver:
         body.close()
         return Reply(response.status_code, headers, content)
 
-    def _client(self) -> httpx.Client:
-        if self.given_client is not None:
-            return self.given_client
-        client = self._own
-        if client is None:
-            with self._lock:
-                if self._own is None:
-                    options = client_options(self.config)
-                    self._own = httpx.Client(**options, transport=self.transport)
-                    # A client that nobody closes closes its sockets when it is collected.
-                    weakref.finalize(self, self._own.close)
-                client = self._own
-        return client
+    def _begin(self) -> _Own:
+        """Return our HTTP client, made if there is none, for one more call."""
+        with self._lock:
+            own = self._own
+            if own is None:
+                options = client_options(self.config)
+                own = self._own = _Own(httpx.Client(**options, transport=self.transport))
+                # A client that nobody closes closes its sockets when it is collected.
+                weakref.finalize(self, own.client.close)
+            own.calls += 1
+            return own
+
+    def _done(self, own: _Own) -> None:
+        with self._lock:
+            own.calls -= 1
+            last = own.ending and not own.calls
+        if last:
+            own.client.close()
 
     def close(self) -> None:
-        """Close our own connections; a client that was given stays open."""
+        """Close our own connections; a client that was given stays open.
+
+        Open streams end at once. A call that is under way in another thread ends as it would
+        have, and its connection is closed then.
+        """
         with self._lock:
-            client, self._own = self._own, None
-        if client is not None:
-            client.close()
+            own, self._own = self._own, None
+            if own is None:
+                return
+            own.ending = True
+            bodies, idle = list(own.bodies), not own.calls
+        for body in bodies:
+            body.hold.end()
+        if idle:
+            own.client.close()
 
 
 def _done(outcome: object) -> object:
@@ -235,78 +254,6 @@ def _opened(upload: Upload | None, stack: contextlib.ExitStack) -> bytes | Binar
 
 
 # -- awaiting
-
-
-class AsyncBody:
-    """The open body of a streamed reply."""
-
-    def __init__(self, response: httpx.Response, config: ClientConfig, pool: Pool) -> None:
-        self._response = response
-        self._config = config
-        self._blocks = response.aiter_raw() if is_plain(response) else response.aiter_bytes()
-        self._head: list[bytes] = []
-        self._pool: Pool | None = pool
-
-    async def is_stream(self) -> bool:
-        """Whether this is an event stream: by its type, then by its first bytes."""
-        content_type = self._response.headers.get("content-type", "")
-        if self._response.status_code >= 300:
-            return False
-        async for block in self._blocks:
-            self._head.append(block)
-            verdict = is_event_stream(content_type, b"".join(self._head))
-            if verdict is not None:
-                return verdict
-        return "text/event-stream" in content_type
-
-    async def read(self) -> bytes:
-        """Read what is left, up to a bound."""
-        body = b"".join(self._head)
-        async for block in self._blocks:
-            body += block
-            if len(body) > _MAX_ERROR_BODY:
-                break
-        return body
-
-    async def blocks(self) -> AsyncGenerator[bytes, None]:
-        """Iterate over the blocks as the network brings them.
-
-        Raises:
-            CozeError: If the connection breaks.
-        """
-        try:
-            for block in self._head:
-                yield block
-            self._head = []
-            async for block in self._blocks:
-                yield block
-        except httpx.HTTPError as error:
-            raise connection_error(error, self._config) from error
-
-    async def aclose(self) -> None:
-        """Close the connection, or give it back if the body was read to its end."""
-        pool, self._pool = self._pool, None
-        if pool is None:
-            return
-        try:
-            with anyio.CancelScope(shield=True):
-                await self._response.aclose()
-                await self._finish_reading()
-        finally:
-            pool.streams -= 1
-
-    async def _finish_reading(self) -> None:
-        """Let the HTTP library's generators, one inside the other, see that the body is closed.
-
-        Left to the garbage collector they would be finalized later, in another task.
-        """
-        with (
-            anyio.move_on_after(_FINISH_SECONDS),
-            # RuntimeError: another task is reading just now; its read ends by itself.
-            contextlib.suppress(httpx.HTTPError, httpx.StreamError, RuntimeError),
-        ):
-            async for _ in self._blocks:
-                continue
 
 
 class AsyncDriver:
@@ -351,8 +298,9 @@ class AsyncDriver:
         if isinstance(step, Sleep):
             await anyio.sleep(step.seconds)
         elif isinstance(step, Exclusive):
-            async with _held(_lock_of(step.key)):
-                await self.run(step.make())
+            with lock_of(step.key) as lock:
+                async with _held(lock):
+                    await self.run(step.make())
         return None
 
     async def _send(self, call: Call) -> Reply:
@@ -364,17 +312,19 @@ class AsyncDriver:
             response = await pool.client.send(request, stream=call.stream, follow_redirects=False)
             if call.stream:
                 pool.streams += 1  # the open body holds this one until it is closed
-                return await self._open(AsyncBody(response, self.config, pool), response)
+                body = AsyncBody(response, self.config, pool)
+                return await self._open(call, body, response)
             return Reply(response.status_code, lower_headers(response.headers), response.content)
         except httpx.HTTPError as error:
             raise connection_error(error, self.config) from error
         finally:
             pool.streams -= 1
 
-    async def _open(self, body: AsyncBody, response: httpx.Response) -> Reply:
+    async def _open(self, call: Call, body: AsyncBody, response: httpx.Response) -> Reply:
         headers = lower_headers(response.headers)
         try:
-            if await body.is_stream():
+            # Here the HTTP library's generators begin.
+            if await unlisted(body.is_stream(binary=call.binary)):
                 return Reply(response.status_code, headers, stream=body)
             content = await body.read()
         except BaseException:
@@ -383,9 +333,17 @@ class AsyncDriver:
         await body.aclose()
         return Reply(response.status_code, headers, content)
 
-    async def in_background(self, make: Callable[[], Awaitable[None]]) -> None:
+    async def in_background(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do something short without holding up whoever asks, as far as the event loop allows."""
         await self._pools().in_background(make)
+
+    def expect(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Note what has to be done before this event loop ends."""
+        self._pools().expect(farewell)
+
+    def forget(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Forget what has been done."""
+        self._pools().forget(farewell)
 
     def _pools(self) -> LoopPools:
         loop = running_loop()
@@ -402,14 +360,19 @@ class AsyncDriver:
 
     def _forget_closed_loops(self) -> None:
         # The connections of a client refer to their loop, so the weak keys alone would not do.
-        for loop in [loop for loop in self._loops if getattr(loop, "is_closed", bool)()]:
-            del self._loops[loop]
+        for loop, pools in list(self._loops.items()):
+            if pools.ended or getattr(loop, "is_closed", bool)():
+                del self._loops[loop]
 
     async def aclose(self) -> None:
         """Close our own connections of this event loop; a client that was given stays open."""
-        pools = self._loops.pop(running_loop(), None)
+        loop = running_loop()
+        with self._lock:
+            pools = self._loops.get(loop)
         if pools is not None:
             await pools.aclose()
+            with self._lock:
+                self._loops.pop(loop, None)
 
 
 async def _read(upload: Upload | None) -> bytes | None:

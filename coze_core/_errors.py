@@ -19,8 +19,10 @@
     │   │   └── QuotaExceededError                    nothing left to spend: waiting will not help
     │   └── InternalServerError
     ├── ChatFailedError                               the run itself failed, after it had begun
+    ├── WorkflowFailedError                           the same of a workflow; see `.run`
+    ├── DocumentFailedError                           a document of a dataset could not be processed
     ├── ProtocolError                                 the server sent something that is not Coze
-    └── PollTimeoutError (also TimeoutError)          a polled chat did not end in time
+    └── PollTimeoutError (also TimeoutError)          what was polled did not end in time
 
 A failed run whose code is known is a `ChatFailedError` *and* the class of that code, so both
 `except ChatFailedError` and `except RateLimitError` catch a run that ended for lack of quota.
@@ -31,24 +33,49 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from coze_core._dataset_models import DocumentProgress
     from coze_core._turn import Turn
+    from coze_core._workflow_run import WorkflowRun
 
 # Tokens of every kind (protocol notes, section 7.1) and JWTs, wherever a server echoes one.
 _SECRET = re.compile(
     r"\b(?:pat|sat|czs|czu|cztei)_[A-Za-z0-9_\-]{3,}"
-    r"|\beyJ[\w\-]{6,}\.[\w\-]+\.[\w\-]*"
+    r"|\beyJ[\w\-]{6,2048}+\.[\w\-]++\.[\w\-]*+"
     r"|(?<=[Bb]earer )(?!\*)[^\s\"',;]+"
 )
 MASK = "***"
+_LONGEST = 4096  # characters of a server's text that an error keeps
+# A secret shorter than this is a word, and to mask it would say where it stands.
+_SHORTEST_SECRET = 8
+_TELLING = 12  # characters of a secret by which it is found, since a text may be cut inside it
 
 
 def redact(text: str) -> str:
     """Return the text with everything that looks like a Coze token masked."""
     return _SECRET.sub(MASK, text)
+
+
+def _kept(text: str) -> str:
+    """Return what an error keeps of a text: not all, no token, nothing that cannot be printed."""
+    if len(text) > _LONGEST:
+        text = text[:_LONGEST] + "..."
+    return redact(text.encode("utf-8", "replace").decode())
+
+
+def hidden(text: str, secret: str) -> str:
+    """Return the text with this secret, or the beginning of it, masked.
+
+    Args:
+        text: The text.
+        secret: The secret; a very short one is left, and none is `""`.
+    """
+    if len(secret) < _SHORTEST_SECRET or secret[:_TELLING] not in text:
+        return text
+    return re.sub(re.escape(secret[:_TELLING]) + r"[^\s\"'<>,;]*", MASK, text)
 
 
 class ErrorResponse:
@@ -65,9 +92,14 @@ class ErrorResponse:
     def __init__(self, status_code: int, headers: Mapping[str, str], text: str) -> None:
         self.status_code = status_code
         self.headers = {
-            name: redact(value) for name, value in headers.items() if name != "set-cookie"
+            name: _kept(value) for name, value in headers.items() if name != "set-cookie"
         }
         self.text = redact(text)
+
+    def hide(self, secret: str) -> None:
+        """Mask a secret."""
+        self.headers = {name: hidden(value, secret) for name, value in self.headers.items()}
+        self.text = hidden(self.text, secret)
 
     @property
     def content(self) -> bytes:
@@ -118,9 +150,9 @@ class CozeError(Exception):
         chat_id: str | None = None,
         conversation_id: str | None = None,
     ) -> None:
-        self.message = redact(message)
+        self.message = _kept(message)
         self.code = code
-        self.log_id = log_id
+        self.log_id = None if log_id is None else _kept(log_id)
         self.status_code = status_code
         self.retryable = self._retryable if retryable is None else retryable
         self.hint_en = hint_en
@@ -129,6 +161,25 @@ class CozeError(Exception):
         self.chat_id = chat_id
         self.conversation_id = conversation_id
         super().__init__(self.message)
+
+    def hide(self, secret: str) -> None:
+        """Mask a secret that the server has repeated, here and in what caused this error.
+
+        Args:
+            secret: The token of the call.
+        """
+        self.message = hidden(self.message, secret)
+        self.log_id = self.log_id and hidden(self.log_id, secret)
+        if self.response is not None:
+            self.response.hide(secret)
+        link: BaseException | None = self
+        seen: set[int] = set()
+        while link is not None and id(link) not in seen:
+            seen.add(id(link))
+            link.args = tuple(
+                hidden(part, secret) if isinstance(part, str) else part for part in link.args
+            )
+            link = link.__cause__ or link.__context__
 
     @property
     def hint(self) -> str:
@@ -169,12 +220,14 @@ class APIConnectionError(CozeError, ConnectionError):
 
     Attributes:
         request_sent: Whether the server may have received the request.
-        turn: What had arrived of a stream, or None if none had begun.
+        turn: What had arrived of a chat's stream, or None if none had begun.
+        run: What had arrived of a workflow's stream, or None if none had begun.
     """
 
     _retryable = True
     request_sent: bool = True
     turn: Turn | None = None
+    run: WorkflowRun | None = None
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
@@ -256,6 +309,26 @@ class ChatFailedError(CozeError):
     """The chat had begun and then failed: `chat.failed`, or an `error` event in the stream."""
 
 
+class WorkflowFailedError(CozeError):
+    """A workflow's run had begun and then failed.
+
+    Attributes:
+        run: The run, with what its nodes gave until then; None if it is not known.
+    """
+
+    run: WorkflowRun | None = None
+
+
+class DocumentFailedError(CozeError):
+    """A document of a dataset could not be processed.
+
+    Attributes:
+        documents: Those that failed, each with what the server says about it.
+    """
+
+    documents: Sequence[DocumentProgress] = ()
+
+
 class ProtocolError(CozeError):
     """The server sent something that is not the Coze protocol."""
 
@@ -321,4 +394,52 @@ CHAT_FAILED_CLASSES: tuple[type[ChatFailedError], ...] = (
     ChatFailedQuotaExceededError,
     ChatFailedRateLimitError,
     ChatFailedInternalServerError,
+)
+
+
+class WorkflowFailedBadRequestError(WorkflowFailedError, BadRequestError):
+    """A workflow that failed because of its input."""
+
+
+class WorkflowFailedAuthenticationError(WorkflowFailedError, AuthenticationError):
+    """A workflow that failed because a token is not accepted."""
+
+
+class WorkflowFailedPermissionDeniedError(WorkflowFailedError, PermissionDeniedError):
+    """A workflow that failed for lack of a permission."""
+
+
+class WorkflowFailedNotFoundError(WorkflowFailedError, NotFoundError):
+    """A workflow that failed because something it needs does not exist."""
+
+
+class WorkflowFailedConflictError(WorkflowFailedError, ConflictError):
+    """A workflow that failed because of the state something is in."""
+
+
+class WorkflowFailedQuotaExceededError(WorkflowFailedError, QuotaExceededError):
+    """A workflow that failed because nothing is left to spend."""
+
+
+class WorkflowFailedRateLimitError(WorkflowFailedError, RateLimitError):
+    """A workflow that failed because of too many requests."""
+
+    _retryable = True
+
+
+class WorkflowFailedInternalServerError(WorkflowFailedError, InternalServerError):
+    """A workflow that failed inside Coze."""
+
+    _retryable = True
+
+
+WORKFLOW_FAILED_CLASSES: tuple[type[WorkflowFailedError], ...] = (
+    WorkflowFailedBadRequestError,
+    WorkflowFailedAuthenticationError,
+    WorkflowFailedPermissionDeniedError,
+    WorkflowFailedNotFoundError,
+    WorkflowFailedConflictError,
+    WorkflowFailedQuotaExceededError,
+    WorkflowFailedRateLimitError,
+    WorkflowFailedInternalServerError,
 )

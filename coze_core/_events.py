@@ -8,13 +8,18 @@ parsed straight from bytes; everything else becomes a wire model when it is aske
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
-from coze_core._models import Chat, Message
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from coze_core._errors import ProtocolError
+from coze_core._models import Chat, Message, WireModel, whole_number
+
+M = TypeVar("M", bound=WireModel)
 
 
 class ChatEvent:
@@ -46,7 +51,7 @@ class ChatStatusEvent(ChatEvent):
     @cached_property
     def chat(self) -> Chat:
         """The chat as it stands at this event."""
-        return Chat.model_validate(self.fields)
+        return _as_model(Chat, self.fields)
 
 
 class ChatCreated(ChatStatusEvent):
@@ -87,7 +92,8 @@ class ChatFailed(ChatStatusEvent):
     def message(self) -> str:
         """What went wrong, in the server's words."""
         error = self.fields.get("last_error")
-        text = error.get("msg") if isinstance(error, Mapping) else None
+        text = error.get("msg") if isinstance(error, Mapping) else error
+        text = None if isinstance(text, Mapping | list) else text
         return str(text or self.fields.get("msg") or "")
 
 
@@ -161,7 +167,7 @@ class MessageDelta:
     @property
     def message(self) -> Message:
         """The piece as a message."""
-        return Message.model_validate(self.fields)
+        return _as_model(Message, self.fields)
 
     @property
     def raw(self) -> str:
@@ -204,7 +210,7 @@ class MessageCompleted(ChatEvent):
     @cached_property
     def message(self) -> Message:
         """The message."""
-        return Message.model_validate(self.fields)
+        return _as_model(Message, self.fields)
 
     @property
     def message_id(self) -> str:
@@ -295,13 +301,13 @@ class AudioDelta(ChatEvent):
         content = self.fields.get("content")
         try:
             return base64.b64decode(content) if isinstance(content, str) else b""
-        except binascii.Error:
+        except ValueError:
             return b""
 
     @property
     def message(self) -> Message:
         """The piece as a message."""
-        return Message.model_validate(self.fields)
+        return _as_model(Message, self.fields)
 
 
 class StreamDone(ChatEvent):
@@ -318,17 +324,19 @@ class UnknownEvent(ChatEvent):
 
 def _code(value: object) -> int | None:
     """Return an error code that may have come as text; 0 is none."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        value = value.strip()
-        return int(value) or None if value.lstrip("-").isdigit() else None
-    return int(value) or None if isinstance(value, int | float) else None
+    return whole_number(value) or None
+
+
+def _as_model(model: type[M], fields: Mapping[str, Any]) -> M:
+    try:
+        return model.model_validate(fields)
+    except ValidationError:
+        raise ProtocolError(f"an event of the stream holds no {model.__name__}") from None
 
 
 def _json_object(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = from_json(text)  # it refuses what is nested too deep for everything that follows
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

@@ -32,19 +32,36 @@ def ssl_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+def check_addresses(config: ClientConfig) -> None:
+    """Refuse addresses that the HTTP library or the resolver would not take later.
+
+    Raises:
+        ValueError: Naming the setting, never its value, which may hold a password.
+    """
+    try:
+        httpx.URL(config.base_url).host.removesuffix(".").encode("idna")
+    except (httpx.InvalidURL, ValueError):
+        raise ValueError("base_url names a host that cannot be") from None
+    if config.proxy is None:
+        return
+    try:
+        host = httpx.Proxy(config.proxy).url.host
+    except (httpx.InvalidURL, ValueError):
+        host = ""
+    if not host:
+        raise ValueError(
+            "proxy must be a URL that begins with http://, https://, socks5:// or socks5h://"
+        )
+
+
 def client_options(config: ClientConfig) -> dict[str, Any]:
     """Return what both kinds of HTTP client are made with."""
-    timeouts = config.timeouts
     return {
-        "timeout": httpx.Timeout(
-            connect=timeouts.connect,
-            read=timeouts.read,
-            write=timeouts.write,
-            pool=timeouts.pool,
-        ),
+        "timeout": _timeout(config),
         "limits": LIMITS,
         "follow_redirects": False,  # a redirect could carry the token to another host
-        "verify": ssl_context() if config.base_url.startswith("https") else False,
+        # Making the TLS settings takes long; only what is plain HTTP for certain goes without.
+        "verify": False if config.base_url.startswith("http://") else ssl_context(),
         "proxy": config.proxy,
         # Several accounts may use the connections: what one was told is not said by another.
         "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -63,17 +80,18 @@ def request_options(call: Call, config: ClientConfig) -> dict[str, Any]:
         options["params"] = query
     if call.json is not None:
         options["json"] = call.json
-    if call.timeout is not None:
-        options["timeout"] = httpx.Timeout(call.timeout)
-    else:
-        timeouts = config.timeouts
-        options["timeout"] = httpx.Timeout(
-            connect=timeouts.connect,
-            read=timeouts.read,
-            write=timeouts.write,
-            pool=timeouts.pool,
-        )
+    options["timeout"] = _timeout(config, call.timeout, call.patience)
     return options
+
+
+def _timeout(
+    config: ClientConfig, most: float | None = None, patience: float | None = None
+) -> httpx.Timeout:
+    timeouts = config.timeouts
+    read = timeouts.read if patience is None else patience
+    waits = (timeouts.connect, read, timeouts.write, timeouts.pool)
+    connect, read, write, pool = waits if most is None else (min(wait, most) for wait in waits)
+    return httpx.Timeout(connect=connect, read=read, write=write, pool=pool)
 
 
 def multipart(call: Call, content: Any) -> dict[str, Any]:
@@ -83,9 +101,10 @@ def multipart(call: Call, content: Any) -> dict[str, Any]:
         return {}
     part = (Path(upload.file_name).name or "file", content)
     return {
+        "data": upload.fields,
         "files": {
             _MULTIPART_FIELD: (*part, upload.content_type) if upload.content_type else part,
-        }
+        },
     }
 
 

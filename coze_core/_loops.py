@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Final
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any, Final
 
 import anyio
 import httpx
@@ -33,6 +32,14 @@ def running_loop() -> object:
         return token
 
 
+def nobody_waits() -> bool:
+    """Whether the event loop itself closes a generator that was given up, as a task of its own."""
+    if not isinstance(running_loop(), asyncio.AbstractEventLoop):
+        return False
+    task = asyncio.current_task()
+    return task is not None and type(task.get_coro()).__name__ == "async_generator_athrow"
+
+
 class Pool:
     """One HTTP client and how many streams it carries now."""
 
@@ -49,17 +56,22 @@ class LoopPools:
     Args:
         make_client: Makes a further client of our own.
         given: The user's client, used instead and never closed.
+
+    Attributes:
+        ended: Whether the loop has ended, or the clients have been closed.
     """
 
     def __init__(
         self, make_client: Callable[[], httpx.AsyncClient], given: httpx.AsyncClient | None
     ) -> None:
+        self.ended = False
         self._make_client = make_client
         self._given = None if given is None else Pool(given)
         self._pools: list[Pool] = []
         self._lifetime: AsyncGenerator[None, None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()  # a loop keeps only weak references
-        self._unsaid: list[Callable[[], Awaitable[None]]] = []
+        self._ended = False
+        self._farewells: set[Callable[[], Coroutine[Any, Any, None]]] = set()
 
     async def pick(self) -> Pool:
         """Return the pool for one more request."""
@@ -73,18 +85,31 @@ class LoopPools:
         self._pools.append(pool)
         return pool
 
-    async def in_background(self, make: Callable[[], Awaitable[None]]) -> None:
-        """Do something short: in a task under asyncio, at once and shielded under trio."""
-        if not isinstance(running_loop(), asyncio.AbstractEventLoop):
+    def expect(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Note what has to be done before the loop ends, unless it is forgotten by then.
+
+        Args:
+            farewell: It; several calls of it must not do it twice.
+        """
+        self._farewells.add(farewell)
+
+    def forget(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Forget what has been done.
+
+        Args:
+            farewell: It.
+        """
+        self._farewells.discard(farewell)
+
+    async def in_background(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do something short: in a task under asyncio, at once under trio or as the loop ends."""
+        if self._ended or not isinstance(running_loop(), asyncio.AbstractEventLoop):
             await make()
             return
-        self._unsaid.append(make)
 
         async def soon() -> None:
             await asyncio.sleep(_MOMENT)
             await make()
-            if make in self._unsaid:
-                self._unsaid.remove(make)
 
         task = asyncio.get_running_loop().create_task(soon())
         self._tasks.add(task)
@@ -104,25 +129,29 @@ class LoopPools:
         try:
             yield
         finally:
-            await self._end()
+            try:
+                await self._end()
+            finally:
+                self.ended = True
 
     async def _end(self) -> None:
-        unsaid, self._unsaid = self._unsaid, []
-        with warnings.catch_warnings():
-            # asyncio warns of generators begun this late, since it will not close them; those of
-            # the HTTP library run to their end here.
-            warnings.simplefilter("ignore", ResourceWarning)
-            for make in unsaid:
-                with anyio.move_on_after(_LAST_WORDS_SECONDS, shield=True):
-                    await make()
+        self._ended = True
+        with anyio.move_on_after(_LAST_WORDS_SECONDS, shield=True):
+            async with anyio.create_task_group() as group:
+                for farewell in tuple(self._farewells):
+                    group.start_soon(farewell)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         pools, self._pools = self._pools, []
         with anyio.move_on_after(1, shield=True):
             for pool in pools:
                 await pool.client.aclose()
 
     async def aclose(self) -> None:
-        """Close the clients now."""
-        lifetime, self._lifetime = self._lifetime, None
-        if lifetime is not None:
+        """Close the clients now; chats of open streams go on, as when a connection breaks."""
+        self._farewells.clear()
+        if self._lifetime is not None:
             with contextlib.suppress(RuntimeError):  # it is ending in another task just now
-                await lifetime.aclose()
+                await self._lifetime.aclose()

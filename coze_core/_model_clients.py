@@ -24,6 +24,7 @@ class ModelClients:
         max_retries: Any
         default_headers: Any
         proxy: Any
+        protocol: Any
         http_client: Any
         http_async_client: Any
         transport: Any
@@ -54,7 +55,10 @@ class ModelClients:
         base_url = None if self.region else self.base_url
         headers = self.default_headers or {}
         account = (token, id(self.auth), base_url, self.region, *sorted(headers.items()))
-        others = (self.timeout, self.max_retries, self.proxy, id(http_client), id(transport))
+        others = (
+            *(self.timeout, self.max_retries, self.proxy, self.protocol),
+            *(id(http_client), id(transport)),
+        )
         known = self._clients.get(kind)
         if known is not None and known[0] == (account, *others):
             return known[1]
@@ -67,6 +71,7 @@ class ModelClients:
             max_retries=self.max_retries,
             headers=headers,
             proxy=self.proxy,
+            protocol=self.protocol,
             http_client=http_client,
             transport=transport,
         )

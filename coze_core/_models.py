@@ -10,25 +10,61 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
+
+_MOST = 2**63  # no number on the wire is larger, and Python refuses to print those far larger
 
 
-def _text(value: object) -> object:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+def whole_number(value: object) -> int | None:
+    """Return a whole number, which may have come as text; None for anything else.
+
+    Args:
+        value: What the server sent.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        number = int(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if -_MOST <= number < _MOST else None
 
 
-def _whole_number(value: object) -> object:
+def _text(value: object) -> str:
     if isinstance(value, str):
-        return int(value) if value.strip().lstrip("-").isdigit() else None
-    return value
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        return ""
 
 
-Id: TypeAlias = Annotated[str, BeforeValidator(_text)]
+def _id(value: object) -> str:
+    return _text(value) if isinstance(value, str | int) else ""
+
+
+def _mapping(value: object) -> object:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _error_text(value: object) -> object:
+    return {"msg": value} if isinstance(value, str) and value else value
+
+
+Id: TypeAlias = Annotated[str, BeforeValidator(_id)]
 Text: TypeAlias = Annotated[str, BeforeValidator(_text)]
-WholeNumber: TypeAlias = Annotated[int, BeforeValidator(_whole_number)]
-OptionalNumber: TypeAlias = Annotated[int | None, BeforeValidator(_whole_number)]
+OptionalNumber: TypeAlias = Annotated[int | None, BeforeValidator(whole_number)]
 Count: TypeAlias = OptionalNumber
-MetaData: TypeAlias = dict[str, Any]
+MetaData: TypeAlias = Annotated[dict[str, Any], BeforeValidator(_mapping)]
 
 
 class WireModel(BaseModel):
@@ -42,6 +78,18 @@ class WireModel(BaseModel):
     def log_id(self) -> str | None:
         """Coze's request id (logid) of the reply this came with, or None."""
         return self._log_id
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _odd_is_absent(cls, value: object, build: ModelWrapValidatorHandler[Self]) -> Self:
+        """Leave out what has a shape of its own: it must not hide what is as it should be."""
+        try:
+            return build(value)
+        except ValidationError as error:
+            odd = {place["loc"][0] for place in error.errors(include_input=False) if place["loc"]}
+            if not odd or not isinstance(value, Mapping):
+                raise
+            return build({key: item for key, item in value.items() if key not in odd})
 
     @model_validator(mode="before")
     @classmethod
@@ -88,20 +136,18 @@ class ToolCall(WireModel):
     """
 
     id: Id = ""
-    type: str = "function"
-    name: str = ""
-    arguments: str = ""
+    type: Text = "function"
+    name: Text = ""
+    arguments: Text = ""
 
     @model_validator(mode="before")
     @classmethod
     def _flatten(cls, value: object) -> object:
         if isinstance(value, Mapping) and isinstance(value.get("function"), Mapping):
             function = value["function"]
-            arguments = function.get("arguments")
-            if isinstance(arguments, Mapping | list):
-                arguments = json.dumps(arguments, ensure_ascii=False)
             rest = {key: item for key, item in value.items() if key != "function"}
-            return {**rest, "name": function.get("name") or "", "arguments": arguments or ""}
+            found = {key: function.get(key) for key in ("name", "arguments")}
+            return {**rest, **{key: "" if item is None else item for key, item in found.items()}}
         return value
 
     @property
@@ -128,13 +174,16 @@ _STATUS_SPELLINGS = {
     "cancelled": "canceled",
     "required_action": "requires_action",
 }
-TERMINAL_STATUSES = frozenset({"completed", "failed", "canceled", "requires_action", "expired"})
+# A failure by whatever name; the last two are Studio's.
+FAILED_STATUSES = frozenset({"failed", "expired", "deleted"})
+OVER_STATUSES = FAILED_STATUSES | {"completed", "canceled"}
+TERMINAL_STATUSES = OVER_STATUSES | {"requires_action"}
 # Usual values: created, in_progress, completed, failed, requires_action, canceled.
 ChatStatus: TypeAlias = str
 
 
-def _status(value: object) -> object:
-    return _STATUS_SPELLINGS.get(value, value) if isinstance(value, str) else value
+def _status(value: object) -> str:
+    return _STATUS_SPELLINGS.get(text := _text(value), text)
 
 
 class Chat(WireModel):
@@ -156,7 +205,7 @@ class Chat(WireModel):
     completed_at: OptionalNumber = None
     failed_at: OptionalNumber = None
     meta_data: MetaData = Field(default_factory=dict)
-    last_error: LastError | None = None
+    last_error: Annotated[LastError | None, BeforeValidator(_error_text)] = None
     status: Annotated[ChatStatus, BeforeValidator(_status)] = ""
     required_action: dict[str, Any] | None = None
     usage: Usage | None = None
@@ -174,9 +223,11 @@ class Chat(WireModel):
     def tool_calls(self) -> list[ToolCall]:
         """The calls that wait for an output; empty for the skeleton that plain chats carry."""
         action = self.required_action or {}
-        submit = action.get("submit_tool_outputs") or {}
+        submit = action.get("submit_tool_outputs")
         calls = submit.get("tool_calls") if isinstance(submit, Mapping) else None
-        return [ToolCall.model_validate(call) for call in calls or [] if isinstance(call, Mapping)]
+        if not isinstance(calls, list):
+            return []
+        return [ToolCall.model_validate(call) for call in calls if isinstance(call, Mapping)]
 
     @property
     def ended(self) -> bool:
@@ -192,14 +243,14 @@ class Message(WireModel):
     bot_id: Id = ""
     chat_id: Id = ""
     section_id: Id = ""
-    role: str = ""
-    type: str = ""
+    role: Text = ""
+    type: Text = ""
     content: Text = ""
-    content_type: str = ""
+    content_type: Text = ""
     meta_data: MetaData = Field(default_factory=dict)
     created_at: OptionalNumber = None
     updated_at: OptionalNumber = None
-    reasoning_content: str = ""
+    reasoning_content: Text = ""
 
 
 class MediaItem(BaseModel):
@@ -289,7 +340,7 @@ class Conversation(WireModel):
     """A thread of messages (section 6.1)."""
 
     id: Id = ""
-    name: str = ""
+    name: Text = ""
     meta_data: MetaData = Field(default_factory=dict)
     created_at: OptionalNumber = None
     updated_at: OptionalNumber = None
@@ -317,7 +368,7 @@ class File(WireModel):
 
     id: Id = ""
     bytes: OptionalNumber = None
-    file_name: str = ""
+    file_name: Text = ""
     created_at: OptionalNumber = Field(default=None)
 
     @model_validator(mode="before")

@@ -12,7 +12,7 @@ from typing import Generic, Literal, TypeVar
 
 from coze_core._call import Call, Reply
 from coze_core._flow import Flow, send
-from coze_core._models import WireModel
+from coze_core._models import WireModel, whole_number
 
 M = TypeVar("M", bound=WireModel)
 Style = Literal["page_num", "page_index", "page", "cursor", "page_token"]
@@ -56,6 +56,7 @@ class Pages(Generic[M]):
         in_body: Whether the paging parameters go into the JSON body.
         start: The number of the first page.
         total_names: The names the length of the list may have.
+        backwards: Whether the cursor walks from a place to the beginning.
     """
 
     call: Call
@@ -66,10 +67,12 @@ class Pages(Generic[M]):
     in_body: bool = False
     start: int = 1
     total_names: tuple[str, ...] = field(default=("total", "total_count"))
+    backwards: bool = False
 
     def request(self, number: int, cursor: str | None) -> Call:
         """Return the call for a page: by number, or by cursor where the style has one."""
         position, size = _NUMBER_NAMES[self.style]
+        position = "before_id" if self.backwards else position
         by_cursor = self.style in {"cursor", "page_token"}
         place = cursor if by_cursor else number
         paging: dict[str, str | int] = {size: self.size}
@@ -87,20 +90,27 @@ class Pages(Generic[M]):
         inner: Mapping[str, object] = data if isinstance(data, Mapping) else outer
         raw = data if not self.place else inner.get(self.place)
         items = [reply.parse(self.model, item) for item in raw] if isinstance(raw, list) else []
-        total = next(
-            (value for name in self.total_names if isinstance(value := inner.get(name), int)), None
-        )
-        more = inner.get("has_more", outer.get("has_more"))
+        totals = (whole_number(inner.get(name)) for name in self.total_names)
+        total = next((value for value in totals if value is not None), None)
+        more = _yes(inner.get("has_more", outer.get("has_more")))
         if more is None:
             more = total is not None and seen + len(items) < total
         cursor = self._cursor(inner, outer)
         # An empty page ends the list whatever it claims, or the walk would never end.
-        return Page(items, bool(more) and bool(items), total, cursor)
+        return Page(items, more and bool(items), total, cursor)
 
     def _cursor(self, inner: Mapping[str, object], outer: Mapping[str, object]) -> str | None:
         name = "last_id" if self.style == "cursor" else "next_page_token"
+        name = "first_id" if self.backwards else name
         value = inner.get(name) or outer.get(name)
         return str(value) if value else None
+
+
+def _yes(value: object) -> bool | None:
+    """Return a flag, which may have come as text; None if there is none."""
+    if isinstance(value, str):
+        return value.strip().lower() in {"true", "1"}
+    return None if value is None else bool(value)
 
 
 def fetch(pages: Pages[M], number: int, cursor: str | None, seen: int) -> Flow[Page[M]]:

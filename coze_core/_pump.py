@@ -5,9 +5,11 @@ No I/O here; the streams read blocks and ask this what they mean.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import abc
+import contextlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 from coze_core import _events as events
 from coze_core._call import Call
@@ -18,15 +20,28 @@ from coze_core._errors import (
     IncompleteStreamError,
     ProtocolError,
 )
-from coze_core._reader import ChatEventReader
-from coze_core._sse import SSEDecoder
+from coze_core._flow import Flow
+from coze_core._reader import AnyChatEvent, ChatEventReader
+from coze_core._sse import ServerSentEvent, SSEDecoder
 from coze_core._turn import Increment, Turn
+
+Item = TypeVar("Item")  # what a stream is made of
 
 # How long to wait for the end of a body whose last event has come, so that its connection can be
 # used again, in seconds.
 DRAIN_SECONDS: Final = 0.25
 # How long telling the server to cancel may take, in seconds.
 CANCEL_SECONDS: Final = 2.0
+
+
+class Reader(Protocol):
+    """What turns server-sent events of one version of the API into chat events."""
+
+    def read_run(self, block: bytes) -> tuple[list[events.MessageDelta], int]:
+        """Return the deltas that a block begins with, and how many bytes they took."""
+
+    def read(self, frames: Iterable[ServerSentEvent]) -> list[AnyChatEvent]:
+        """Return the chat events of these frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,9 @@ class StreamRequest:
         deadline: Seconds for the whole stream, or None for no bound.
         chat_id: The chat, where it is known before it begins.
         conversation_id: Its conversation.
+        reader: What makes the reader of its events.
+        can_cancel: Whether the server can be asked to cancel it.
+        prepare: Makes the call that is sent in the end, after uploads for example.
     """
 
     call: Call
@@ -46,22 +64,109 @@ class StreamRequest:
     deadline: float | None = None
     chat_id: str | None = None
     conversation_id: str | None = None
+    reader: Callable[[], Reader] = ChatEventReader
+    can_cancel: bool = True
+    prepare: Callable[[Call], Flow[Call]] | None = None
 
 
-class Pump:
-    """One stream's decoder, reader and turn."""
+class StreamPump(abc.ABC, Generic[Item]):
+    """What a stream asks about its blocks, whatever it is made of.
 
-    def __init__(self, request: StreamRequest, idle: float, clock: Callable[[], float]) -> None:
-        self.turn = Turn(chat_id=request.chat_id, conversation_id=request.conversation_id)
-        self.over = False  # nothing more will be read
-        self._decoder = SSEDecoder()
-        self._reader = ChatEventReader()
+    Attributes:
+        over: Whether nothing more will be read.
+        failure: To be raised once what came before it is handed out; or None.
+        secret: The token the stream was opened with, to be kept out of errors.
+    """
+
+    def __init__(self, idle: float, clock: Callable[[], float]) -> None:
+        self.over = False
+        self.failure: CozeError | None = None
+        self.secret = ""
         self._idle = idle
         self._clock = clock
         self._quiet_since: float | None = None
 
+    @property
+    @abc.abstractmethod
+    def log_id(self) -> str | None:
+        """Coze's request id, or None before the stream is open."""
+
+    @log_id.setter
+    @abc.abstractmethod
+    def log_id(self, value: str | None) -> None: ...
+
+    @property
+    @abc.abstractmethod
+    def error(self) -> CozeError | None:
+        """Why the work has failed, by the server's word; or None."""
+
+    @abc.abstractmethod
+    def feed(self, block: bytes) -> list[Item]:
+        """Take a block."""
+
+    @abc.abstractmethod
+    def finish(self) -> list[Item]:
+        """Say that the body has ended."""
+
+    @abc.abstractmethod
+    def broken(self, error: CozeError, *, closed: bool = False) -> CozeError | None:
+        """Return what to raise for an error that ended the reading; None if nothing was lost."""
+
+    @abc.abstractmethod
+    def identify(self, error: CozeError) -> None:
+        """Give an error the ids of this stream, and take the token out of it."""
+
+    @abc.abstractmethod
+    def incomplete(self, cause: str = "") -> IncompleteStreamError:
+        """Return the error for a stream that was cut."""
+
+    @abc.abstractmethod
+    def too_slow(self, seconds: float) -> APITimeoutError:
+        """Return the error for a stream that took longer than its deadline."""
+
+    def _no_news(self) -> None:
+        """Count the silence.
+
+        Raises:
+            APITimeoutError: If there have been only heartbeats for too long.
+        """
+        now = self._clock()
+        if self._quiet_since is None:
+            self._quiet_since = now
+        elif now - self._quiet_since > self._idle:
+            raise APITimeoutError(
+                f"nothing but heartbeats for {self._idle:g} seconds",
+                hint_en="The bot seems stuck; raise Timeouts.idle if it really takes that long.",
+                hint_zh="机器人似乎已卡住；若确需更久请调大 Timeouts.idle。",
+            )
+
+
+class Pump(StreamPump[Increment]):
+    """One chat stream's decoder, reader and turn."""
+
+    def __init__(self, request: StreamRequest, idle: float, clock: Callable[[], float]) -> None:
+        super().__init__(idle, clock)
+        self.turn = Turn(chat_id=request.chat_id, conversation_id=request.conversation_id)
+        self._decoder = SSEDecoder()
+        self._reader = request.reader()
+        self._cut = False  # the connection broke, so the chat may go on without us
+
+    @property
+    def log_id(self) -> str | None:
+        """Coze's request id, or None before the stream is open."""
+        return self.turn.log_id
+
+    @log_id.setter
+    def log_id(self, value: str | None) -> None:
+        self.turn.log_id = value
+
+    @property
+    def error(self) -> CozeError | None:
+        """Why the chat has failed, by the server's word; or None."""
+        return self.turn.error
+
     def feed(self, block: bytes) -> list[Increment]:
-        """Take a block; afterwards look at `turn.error` and `over`.
+        """Take a block; afterwards look at `turn.error`, `over` and `failure`, in this order.
 
         Raises:
             ProtocolError: If the bytes are not the protocol.
@@ -80,35 +185,61 @@ class Pump:
         if not frames:
             self._no_news()
             return []
-        taken = self._take(self._reader.read(frames))
-        if taken and type(taken[-1][2]) is events.Ping:
+        try:
+            read = self._reader.read(frames)
+        except ProtocolError as error:
+            read = self._readable(frames)
+            self.failure = error
+        taken = self._take(read)
+        # The last one tells nearly always; a PING may follow news in the same block.
+        if (
+            taken
+            and type(taken[-1][2]) is events.Ping
+            and all(type(item[2]) is events.Ping for item in taken)
+        ):
             self._no_news()
         elif self._quiet_since is not None:
             self._quiet_since = None
         return taken
 
-    def finish(self) -> list[Increment]:
-        """Say that the body has ended.
+    def _readable(self, frames: list[ServerSentEvent]) -> list[AnyChatEvent]:
+        """Read up to the event that cannot be read."""
+        read: list[AnyChatEvent] = []
+        with contextlib.suppress(ProtocolError):
+            for frame in frames:
+                read += self._reader.read([frame])
+        return read
 
-        Raises:
-            IncompleteStreamError: If the chat had not.
-        """
+    def finish(self) -> list[Increment]:
+        """Say that the body has ended; if the chat had not, `failure` says so."""
         try:
-            taken = self._take(self._reader.read(self._decoder.close()))
+            read = self._reader.read(self._decoder.close())
         except ProtocolError as error:  # half an event: the stream was cut inside it
-            raise self.incomplete() from error
+            self.failure = self.incomplete()
+            self.failure.__cause__ = error
+            return []
+        taken = self._take(read)
         turn = self.turn
         if not turn.ended_by and turn.error is None:
             if not turn.finished:
-                raise self.incomplete()
+                self.failure = self.incomplete()
+                return taken
             turn.ended_by = "eof"
         self.over = True
         return taken
 
-    def broken(self, error: CozeError) -> CozeError | None:
-        """Return what to raise for an error that ended the reading; None if nothing was lost."""
+    def broken(self, error: CozeError, *, closed: bool = False) -> CozeError | None:
+        """Return what to raise for an error that ended the reading; None if nothing was lost.
+
+        Args:
+            error: The error.
+            closed: Whether it comes from our own closing, while the stream was being read.
+        """
         self.over = True
+        error.hide(self.secret)
         turn = self.turn
+        if closed:
+            error = self.incomplete("it was closed")
         if isinstance(error, APIConnectionError):
             # All of the chat had come; audio may follow its end (section 10.5), so with audio
             # one cannot know.
@@ -117,12 +248,14 @@ class Pump:
                 return None
             if not isinstance(error, APITimeoutError | IncompleteStreamError):
                 error = self.incomplete(str(error.message))
+            self._cut = isinstance(error, IncompleteStreamError) and not closed
             error.turn = turn
         self.identify(error)
         return error
 
     def identify(self, error: CozeError) -> None:
-        """Give an error the ids of this chat, where it has none."""
+        """Give an error the ids of this chat, where it has none, and take the token out of it."""
+        error.hide(self.secret)
         error.log_id = error.log_id or self.turn.log_id
         error.chat_id = error.chat_id or self.turn.chat_id
         error.conversation_id = error.conversation_id or self.turn.conversation_id
@@ -131,8 +264,10 @@ class Pump:
         """Return the error for a stream that was cut."""
         error = IncompleteStreamError(
             "the stream ended before the chat did" + (f": {cause}" if cause else ""),
-            hint_en="What arrived is in .turn; retrieve the chat to see whether it went on.",
-            hint_zh="已收到的内容在 .turn 中；可查询该对话确认其是否继续执行。",
+            hint_en="What arrived is in .turn"
+            + ("; retrieve the chat to see whether it went on." if self.turn.chat_id else "."),
+            hint_zh="已收到的内容在 .turn 中"
+            + ("；可查询该对话确认其是否继续执行。" if self.turn.chat_id else "。"),
         )
         error.turn = self.turn
         self.identify(error)
@@ -151,12 +286,16 @@ class Pump:
 
     @property
     def should_cancel(self) -> bool:
-        """Whether the chat may still be running on the server, and is known well enough."""
+        """Whether the chat may still be running on the server, and is known well enough.
+
+        After a cut it may be running and its answer can still be fetched (section 2.4), so it is
+        left alone: nobody has given it up.
+        """
         turn = self.turn
-        ended = turn.finished or turn.ended_by or turn.error is not None
+        ended = turn.finished or turn.ended_by or turn.error is not None or self._cut
         return not ended and bool(turn.chat_id and turn.conversation_id)
 
-    def _take(self, read: list[events.ChatEvent | events.MessageDelta]) -> list[Increment]:
+    def _take(self, read: list[AnyChatEvent]) -> list[Increment]:
         turn = self.turn
         apply = turn.apply
         taken: list[Increment] = []
@@ -174,14 +313,3 @@ class Pump:
                 self.over = True
                 break
         return taken
-
-    def _no_news(self) -> None:
-        now = self._clock()
-        if self._quiet_since is None:
-            self._quiet_since = now
-        elif now - self._quiet_since > self._idle:
-            raise APITimeoutError(
-                f"nothing but heartbeats for {self._idle:g} seconds",
-                hint_en="The bot seems stuck; raise Timeouts.idle if it really takes that long.",
-                hint_zh="机器人似乎已卡住；若确需更久请调大 Timeouts.idle。",
-            )

@@ -145,12 +145,14 @@ class ChatEventReader:
             return
         end = data.find(b'"', start)
         prefix, suffix = data[:start], data[end:]
-        # The proof: other text put there comes out as `content`, and nothing else changes.
+        # The proof: other text put there comes out as `content`, and nothing else changes. It has
+        # to be other text: the same would prove any place that happens to hold it.
+        other = "?" if content != "?" else "!"
         try:
-            proof = from_json(prefix + b"?" + suffix)
+            proof = from_json(prefix + other.encode() + suffix)
         except ValueError:
             return
-        if proof == {**fields, "content": "?"}:
+        if proof == {**fields, "content": other}:
             self._prefix, self._suffix = prefix, suffix
             self._frame = events.DeltaFrame(fields)
             head, tail = _HEAD + prefix, suffix + b"\n\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from coze_core import _v2 as v2
 from coze_core._binding import (
     AsyncResource,
     AsyncRuns,
@@ -9,14 +10,28 @@ from coze_core._binding import (
     Runs,
     async_paging,
     async_signing_in,
+    async_speaking,
     async_streaming,
     awaiting,
     blocking,
     paging,
     signing_in,
+    speaking,
     streaming,
 )
-from coze_core._endpoints import account, bots, chat, conversations, files, messages, oauth
+from coze_core._endpoints import (
+    account,
+    audio,
+    bots,
+    chat,
+    conversations,
+    datasets,
+    documents,
+    files,
+    messages,
+    oauth,
+    variables,
+)
 
 
 class Chats(Resource):
@@ -43,6 +58,18 @@ class AsyncChats(AsyncResource):
     cancel = awaiting(chat.cancel)
     submit_tool_outputs = awaiting(chat.submit_tool_outputs)
     stream_tool_outputs = async_streaming(chat.stream_tool_outputs)
+
+
+class V2Chats(Chats):
+    """Chats of the old version 2, where one request brings the whole answer."""
+
+    create_and_poll = blocking(v2.create_and_poll)
+
+
+class AsyncV2Chats(AsyncChats):
+    """Chats of the old version 2, where one request brings the whole answer."""
+
+    create_and_poll = awaiting(v2.create_and_poll)
 
 
 class Feedback(Resource):
@@ -191,3 +218,143 @@ class AsyncOAuth(AsyncResource):
     device_code = async_signing_in(oauth.device_code)
     wait_for_user = async_signing_in(oauth.wait_for_user)
     sign_out = async_signing_in(oauth.sign_out)
+
+
+class Variables(Resource):
+    """What bots and apps keep of each user."""
+
+    get = blocking(variables.get)
+    set = blocking(variables.set)
+
+
+class AsyncVariables(AsyncResource):
+    """What bots and apps keep of each user."""
+
+    get = awaiting(variables.get)
+    set = awaiting(variables.set)
+
+
+class Documents(Resource):
+    """The documents of datasets."""
+
+    create = blocking(documents.create)
+    create_and_wait = blocking(documents.create_and_wait)
+    list = paging(documents.list_documents)
+    update = blocking(documents.update)
+    delete = blocking(documents.delete)
+
+
+class AsyncDocuments(AsyncResource):
+    """The documents of datasets."""
+
+    create = awaiting(documents.create)
+    create_and_wait = awaiting(documents.create_and_wait)
+    list = async_paging(documents.list_documents)
+    update = awaiting(documents.update)
+    delete = awaiting(documents.delete)
+
+
+class DatasetImages(Resource):
+    """The images of datasets."""
+
+    list = paging(datasets.list_images)
+    update = blocking(datasets.update_image)
+
+
+class AsyncDatasetImages(AsyncResource):
+    """The images of datasets."""
+
+    list = async_paging(datasets.list_images)
+    update = awaiting(datasets.update_image)
+
+
+class Datasets(Resource):
+    """Datasets: the knowledge that bots recall from."""
+
+    def __init__(self, client: Runs) -> None:
+        super().__init__(client)
+        self.documents = Documents(client)
+        self.images = DatasetImages(client)
+
+    create = blocking(datasets.create)
+    list = paging(datasets.list)
+    update = blocking(datasets.update)
+    delete = blocking(datasets.delete)
+    progress = blocking(documents.progress)
+
+
+class AsyncDatasets(AsyncResource):
+    """Datasets: the knowledge that bots recall from."""
+
+    def __init__(self, client: AsyncRuns) -> None:
+        super().__init__(client)
+        self.documents = AsyncDocuments(client)
+        self.images = AsyncDatasetImages(client)
+
+    create = awaiting(datasets.create)
+    list = async_paging(datasets.list)
+    update = awaiting(datasets.update)
+    delete = awaiting(datasets.delete)
+    progress = awaiting(documents.progress)
+
+
+class Transcriptions(Resource):
+    """What is said in recordings."""
+
+    create = blocking(audio.transcribe)
+
+
+class AsyncTranscriptions(AsyncResource):
+    """What is said in recordings."""
+
+    create = awaiting(audio.transcribe)
+
+
+class Voices(Resource):
+    """The voices that speech can have."""
+
+    list = paging(audio.list_voices)
+    clone = blocking(audio.clone_voice)
+
+
+class AsyncVoices(AsyncResource):
+    """The voices that speech can have."""
+
+    list = async_paging(audio.list_voices)
+    clone = awaiting(audio.clone_voice)
+
+
+class Rooms(Resource):
+    """Rooms for spoken conversations."""
+
+    create = blocking(audio.create_room)
+
+
+class AsyncRooms(AsyncResource):
+    """Rooms for spoken conversations."""
+
+    create = awaiting(audio.create_room)
+
+
+class Audio(Resource):
+    """Sound: speech, recognition, voices and rooms."""
+
+    def __init__(self, client: Runs) -> None:
+        super().__init__(client)
+        self.transcriptions = Transcriptions(client)
+        self.voices = Voices(client)
+        self.rooms = Rooms(client)
+
+    speech = speaking(audio.speech)
+
+
+class AsyncAudio(AsyncResource):
+    """Sound: speech, recognition, voices and rooms."""
+
+    def __init__(self, client: AsyncRuns) -> None:
+        super().__init__(client)
+        self.transcriptions = AsyncTranscriptions(client)
+        self.voices = AsyncVoices(client)
+        self.rooms = AsyncRooms(client)
+
+    speech = async_speaking(audio.speech)

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import email.utils
 import random
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from coze_core._call import Call, Reply
 from coze_core._codes import not_started
-from coze_core._errors import APIConnectionError, APIStatusError, CozeError
-from coze_core._flow import Flow, send, sleep
+from coze_core._errors import APIConnectionError, APIStatusError, APITimeoutError, CozeError
+from coze_core._flow import Flow, Send, send, sleep
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +70,47 @@ def retry_after_seconds(error: CozeError, now: float) -> float | None:
     value = error.response.headers.get("retry-after") if error.response else None
     if value is None:
         return None
-    if value.strip().replace(".", "", 1).isdigit():
+    if re.fullmatch(r"\s*[0-9]+(\.[0-9]*)?\s*", value, re.ASCII):
         return float(value)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
+
+
+def until(ends: float, flow: Flow[T], clock: Callable[[], float]) -> Flow[T]:
+    """Return the same flow, which sends nothing and waits for nothing beyond a moment.
+
+    Args:
+        ends: The moment.
+        flow: The flow.
+        clock: Tells the moment.
+
+    Raises:
+        APITimeoutError: If the moment has passed before a call was sent.
+    """
+    try:
+        step = next(flow)
+        while True:
+            try:
+                if isinstance(step, Send) and clock() >= ends:
+                    raise _too_late()
+                outcome = yield step
+            except CozeError as error:
+                step = flow.throw(error)
+            else:
+                step = flow.send(outcome)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        flow.close()
+
+
+def _too_late() -> APITimeoutError:
+    error = APITimeoutError("the time was over before the request could be sent")
+    error.request_sent = False
+    return error
 
 
 def retrying(call: Call, policy: RetryPolicy) -> Flow[Reply]:
@@ -85,10 +124,11 @@ def retrying(call: Call, policy: RetryPolicy) -> Flow[Reply]:
     while True:
         try:
             reply = yield from send(call)
-            for secret in (call.secret, *call.hidden):
-                reply.mask(secret)
+            reply.secret = call.secret
             reply.raise_for_error()
         except CozeError as error:
+            for secret in (call.secret, *call.hidden):
+                error.hide(secret)
             if attempt >= policy.max_retries or not may_resend(call, error):
                 raise
             delay = policy.delay(attempt, retry_after_seconds(error, time.time()))

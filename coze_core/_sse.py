@@ -13,6 +13,7 @@ from typing import Final
 from coze_core._errors import ProtocolError
 
 MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
+_MOST_DIGITS: Final = 19  # Python refuses to read numbers that are far longer
 _BOM: Final = b"\xef\xbb\xbf"
 _DELTA_NAME: Final = "conversation.message.delta"
 _DELTA: Final = b"event:conversation.message.delta\ndata:"
@@ -214,7 +215,7 @@ class SSEDecoder:
             elif field == b"id":
                 if b"\0" not in value:
                     self._id = value.decode("utf-8", "replace")
-            elif field == b"retry" and value.isdigit():
+            elif field == b"retry" and value.isdigit() and len(value) < _MOST_DIGITS:
                 retry = int(value)
         if not data:
             return None

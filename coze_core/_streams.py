@@ -1,31 +1,32 @@
-"""Open chat streams, blocking and awaiting, side by side.
+"""Open streams, blocking and awaiting, side by side: of chats and of workflows.
 
-Leaving a stream early closes its socket at once and, unless switched off, asks the server to
-cancel the chat (by the protocol notes, section 2.5, closing alone does not stop it). That request
-is bounded, and it never replaces or holds up the exception that made us leave.
+Leaving a stream early closes its socket at once and, for a chat, asks the server to cancel it. That
+request is bounded, and it never replaces or holds up the exception that made us leave.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Generator, Iterator
 from types import TracebackType
-from typing import Final, Protocol, Self, TypeVar
+from typing import Final, Generic, Protocol, Self, TypeVar
 
 import anyio
 
+from coze_core._bodies import AsyncBody, Body
 from coze_core._call import Reply
-from coze_core._drivers import AsyncBody, AsyncDriver, Body, SyncDriver
+from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._errors import CozeError
 from coze_core._flow import Flow
+from coze_core._loops import nobody_waits
 from coze_core._models import Chat
-from coze_core._pump import CANCEL_SECONDS, DRAIN_SECONDS, Pump, StreamRequest
-from coze_core._reader import AnyChatEvent
-from coze_core._turn import Increment, Turn
+from coze_core._pump import CANCEL_SECONDS, DRAIN_SECONDS, StreamPump, StreamRequest
+from coze_core._unlisted import Unlisted, unlisted
 from coze_core._watchdog import Bound, ends_at
 
 T = TypeVar("T")
+Item = TypeVar("Item")  # what a stream is made of
 
 _LOG: Final = logging.getLogger("coze_core")
 _NEVER: Final = float("inf")
@@ -44,66 +45,57 @@ class StreamFlows(Protocol):
         """Cancel the chat without insisting."""
 
 
-class _Stream:
+class _Stream(Generic[Item]):
     """What needs no I/O."""
 
-    def __init__(self, pump: Pump, request: StreamRequest, flows: StreamFlows) -> None:
+    def __init__(self, pump: StreamPump[Item], request: StreamRequest, flows: StreamFlows) -> None:
         self._pump = pump
         self._request = request
         self._flows = flows
         self._closed = False
         self._in_block = False
-        self._waiting: Iterator[Increment] = iter(())  # read but not asked for yet
-
-    @property
-    def turn(self) -> Turn:
-        """Everything that has arrived so far."""
-        return self._pump.turn
+        self._waiting: Iterator[Item] = iter(())  # read but not asked for yet
 
     @property
     def log_id(self) -> str | None:
         """Coze's request id, or None before the stream is open."""
-        return self._pump.turn.log_id
+        return self._pump.log_id
 
     def _opened(self, reply: Reply) -> object:
         if reply.stream is None:
             raise reply.not_a_stream()
-        self._pump.turn.log_id = reply.log_id
+        self._pump.log_id = reply.log_id
+        self._pump.secret = reply.secret
         return reply.stream
 
-    def _wants_cancel(self) -> bool:
-        return self._request.cancel_on_close and self._pump.should_cancel
+    def _check_whole(self) -> None:
+        """Refuse to take what was closed half-way for the whole.
 
-    def _ids(self) -> dict[str, str]:
-        turn = self._pump.turn
-        if not turn.chat_id or not turn.conversation_id:
-            raise ValueError("the chat's ids are not known yet: read an event first")
-        return {"conversation_id": turn.conversation_id, "chat_id": turn.chat_id}
+        Raises:
+            IncompleteStreamError: If the stream was closed before it was over.
+        """
+        if not self._pump.over:
+            raise self._pump.incomplete("it was closed")
+
+    def _wants_farewell(self) -> bool:
+        """Whether something is to be said to the server on leaving."""
+        return False
+
+    def _farewell(self) -> Flow[None]:
+        """Return how to say it."""
+        yield from ()
 
 
-class ChatStream(_Stream):
-    """A chat as it is being answered.
-
-    Iterate over it for events, inside a `with` block or not; `turn` has all that has arrived.
-
-    Raises:
-        ChatFailedError: While iterating, if the chat fails.
-        IncompleteStreamError: While iterating, if the stream is cut.
-        APITimeoutError: While iterating, if the server is silent for too long.
-
-    Example:
-        >>> with client.chat.stream(bot_id=bot, user_id="u", messages=[question]) as stream:
-        ...     for piece in stream.text():  # doctest: +SKIP
-        ...         print(piece, end="", flush=True)
-    """
+class EventStream(_Stream[Item]):
+    """A stream that blocks; iterate over it inside a `with` block or not."""
 
     def __init__(
-        self, driver: SyncDriver, pump: Pump, request: StreamRequest, flows: StreamFlows
+        self, driver: SyncDriver, pump: StreamPump[Item], request: StreamRequest, flows: StreamFlows
     ) -> None:
         super().__init__(pump, request, flows)
         self._driver = driver
         self._body: Body | None = None
-        self._batches: Generator[list[Increment], None, None] | None = None
+        self._batches: Generator[list[Item], None, None] | None = None
         self._ends = _NEVER
 
     def __enter__(self) -> Self:
@@ -116,7 +108,7 @@ class ChatStream(_Stream):
             clock = self._driver.config.retry.clock
             if self._request.deadline is not None:
                 self._ends = clock() + self._request.deadline
-            stream = self._opened(self._driver.run(self._flows.open(self._request)))
+            stream = self._opened(self._within_deadline(self._flows.open(self._request)))
             if not isinstance(stream, Body):
                 raise TypeError("a blocking stream needs a blocking driver")
             self._body = stream
@@ -129,11 +121,7 @@ class ChatStream(_Stream):
     ) -> None:
         self.close()
 
-    def __iter__(self) -> Iterator[AnyChatEvent]:
-        for increment in self.increments():
-            yield increment.event
-
-    def increments(self) -> Iterator[Increment]:
+    def increments(self) -> Iterator[Item]:
         """Iterate over what each event adds to the answer."""
         try:
             # An iterator of the batch, kept: whoever iterates next goes on where this one stopped.
@@ -143,16 +131,11 @@ class ChatStream(_Stream):
                 self._waiting = waiting = iter(batch)
                 for increment in waiting:
                     yield increment
+            self._check_whole()
         finally:
             self._left()
 
-    def text(self) -> Iterator[str]:
-        """Iterate over the new pieces of the answer's text."""
-        for increment in self.increments():
-            if increment.text:
-                yield increment.text
-
-    def batches(self) -> Iterator[list[Increment]]:
+    def batches(self) -> Iterator[list[Item]]:
         """Iterate over lists of increments, one list for each read from the network."""
         try:
             if rest := list(self._waiting):
@@ -160,6 +143,7 @@ class ChatStream(_Stream):
             # Not `yield from`: that would close the reading when this iterator is given up.
             for batch in self._reading():  # noqa: UP028
                 yield batch
+            self._check_whole()
         finally:
             self._left()
 
@@ -168,17 +152,18 @@ class ChatStream(_Stream):
         if not self._in_block:
             self.close()
 
-    def _reading(self) -> Iterator[list[Increment]]:
+    def _reading(self) -> Iterator[list[Item]]:
         if self._batches is None:
             self._open()
             self._batches = self._read()
         return self._batches
 
-    def _read(self) -> Generator[list[Increment], None, None]:
+    def _read(self) -> Generator[list[Item], None, None]:
         body = self._body
         if body is None or self._closed:
             raise RuntimeError("the stream is closed")
         pump = self._pump
+        bounded = self._ends != _NEVER
         blocks = body.blocks()  # one generator for all reads: given up half-way it would close
         try:
             with self._bounded(body) as bound:
@@ -189,88 +174,97 @@ class ChatStream(_Stream):
                             yield batch
                         if pump.over:
                             break
+                        if pump.failure is not None:
+                            raise pump.failure
+                        if bounded:
+                            self._check_deadline()
                     else:
                         batch = pump.finish()
                         if batch:
                             yield batch
+                        if pump.failure is not None:
+                            raise pump.failure
                 except CozeError as error:
                     if bound.passed:
                         raise pump.too_slow(self._request.deadline or 0) from error
-                    told = pump.broken(error)
+                    told = pump.broken(error, closed=self._closed)
                     if told is not None:
                         raise told from error
-            if pump.turn.error is not None:
-                pump.identify(pump.turn.error)
-                raise pump.turn.error
+            if pump.error is not None:
+                pump.identify(pump.error)
+                raise pump.error
             self._drain(body, blocks)
         finally:
             self.close()
 
+    def _within_deadline(self, opening: Flow[Reply]) -> Reply:
+        if self._ends == _NEVER:
+            return self._driver.run(opening)
+        reply = self._driver.run_within(
+            max(0.0, self._ends - self._driver.config.retry.clock()), opening
+        )
+        if reply is None:
+            raise self._pump.too_slow(self._request.deadline or 0)
+        return reply
+
     def _bounded(self, body: Body) -> contextlib.AbstractContextManager[Bound]:
         if self._ends == _NEVER:
             return contextlib.nullcontext(Bound())
-        return ends_at(self._ends, body.socket)
+        return ends_at(self._ends, body.hold)
+
+    def _check_deadline(self) -> None:
+        """See to the deadline where no socket can be shut down: at least between two reads."""
+        if self._driver.config.retry.clock() > self._ends:
+            raise self._pump.too_slow(self._request.deadline or 0)
 
     def _drain(self, body: Body, blocks: Iterator[bytes]) -> None:
         """Read the end of the body, so that the connection can serve again."""
+        if not body.hold.can_end:  # nothing would bound the reading
+            return
         clock = self._driver.config.retry.clock
-        with ends_at(clock() + DRAIN_SECONDS, body.socket), contextlib.suppress(CozeError):
+        with ends_at(clock() + DRAIN_SECONDS, body.hold), contextlib.suppress(CozeError):
             for _ in blocks:
                 _LOG.debug("the server sent more after the end of the stream")
 
-    def until_done(self) -> Turn:
-        """Read all of the stream and return the turn."""
-        for _ in self.batches():
-            continue
-        return self.turn
-
-    def cancel(self) -> Chat:
-        """Ask the server to cancel the chat and return it as it then stands.
-
-        Raises:
-            ValueError: If no event has told the chat's id yet.
-        """
-        return self._driver.run(self._flows.cancel(**self._ids()))
-
     def close(self) -> None:
-        """Close the socket; cancel the chat on the server if it is still running."""
+        """Close the socket; a chat that is still running is cancelled on the server.
+
+        From another thread as well: whoever is reading then gets an IncompleteStreamError.
+        """
         if self._closed or self._body is None:
             self._closed = True
             return
         self._closed = True
+        self._body.hold.end()
+        # One that runs just now, here or in another thread, ends when the body is closed.
+        with contextlib.suppress(ValueError):
+            if self._batches is not None:
+                self._batches.close()
         self._body.close()
-        if self._wants_cancel():
+        if self._wants_farewell():
             try:
-                self._driver.run(self._flows.quick_cancel(**self._ids()))
+                self._driver.run(self._farewell())
             except CozeError as error:
                 _LOG.debug("the chat could not be cancelled: %s", error)
 
 
-class AsyncChatStream(_Stream):
-    """A chat as it is being answered.
-
-    Iterate over it for events, inside an `async with` block or not; `turn` has all that has
-    arrived.
-
-    Raises:
-        ChatFailedError: While iterating, if the chat fails.
-        IncompleteStreamError: While iterating, if the stream is cut.
-        APITimeoutError: While iterating, if the server is silent for too long.
-
-    Example:
-        >>> async with client.chat.stream(bot_id=bot, user_id="u", messages=[question]) as stream:
-        ...     async for piece in stream.text():  # doctest: +SKIP
-        ...         print(piece, end="", flush=True)
-    """
+class AsyncEventStream(_Stream[Item]):
+    """A stream that awaits; iterate over it inside an `async with` block or not."""
 
     def __init__(
-        self, driver: AsyncDriver, pump: Pump, request: StreamRequest, flows: StreamFlows
+        self,
+        driver: AsyncDriver,
+        pump: StreamPump[Item],
+        request: StreamRequest,
+        flows: StreamFlows,
     ) -> None:
         super().__init__(pump, request, flows)
         self._driver = driver
         self._body: AsyncBody | None = None
-        self._blocks: AsyncGenerator[bytes, None] | None = None
-        self._batches: AsyncGenerator[list[Increment], None] | None = None
+        self._blocks: Unlisted[bytes] | None = None
+        self._batches: Unlisted[list[Item]] | None = None
+        self._leaving: anyio.Event | None = None
+        self._left_for_good = False
         self._ends = _NEVER
 
     async def __aenter__(self) -> Self:
@@ -288,7 +282,8 @@ class AsyncChatStream(_Stream):
             if not isinstance(stream, AsyncBody):
                 raise TypeError("an awaiting stream needs an awaiting driver")
             self._body = stream
-            self._blocks = stream.blocks()
+            self._blocks = Unlisted(stream.blocks())
+            self._driver.expect(self._take_leave)
 
     async def __aexit__(
         self,
@@ -299,12 +294,7 @@ class AsyncChatStream(_Stream):
         # A generator that is being closed has somebody who waits for it; other exceptions have not.
         await self._leave(in_a_hurry=not isinstance(error, GeneratorExit | None))
 
-    async def __aiter__(self) -> AsyncIterator[AnyChatEvent]:
-        async with contextlib.aclosing(self.increments()) as increments:
-            async for increment in increments:
-                yield increment.event
-
-    async def increments(self) -> AsyncGenerator[Increment, None]:
+    async def increments(self) -> AsyncGenerator[Item, None]:
         """Iterate over what each event adds to the answer."""
         try:
             for increment in self._waiting:
@@ -313,23 +303,18 @@ class AsyncChatStream(_Stream):
                 self._waiting = waiting = iter(batch)
                 for increment in waiting:
                     yield increment
+            self._check_whole()
         finally:
             await self._left()
 
-    async def text(self) -> AsyncGenerator[str, None]:
-        """Iterate over the new pieces of the answer's text."""
-        async with contextlib.aclosing(self.increments()) as increments:
-            async for increment in increments:
-                if increment.text:
-                    yield increment.text
-
-    async def batches(self) -> AsyncGenerator[list[Increment], None]:
+    async def batches(self) -> AsyncGenerator[list[Item], None]:
         """Iterate over lists of increments, one list for each read from the network."""
         try:
             if rest := list(self._waiting):
                 yield rest
             async for batch in await self._reading():
                 yield batch
+            self._check_whole()
         finally:
             await self._left()
 
@@ -338,13 +323,13 @@ class AsyncChatStream(_Stream):
         if not self._in_block:
             await self.aclose()
 
-    async def _reading(self) -> AsyncGenerator[list[Increment], None]:
+    async def _reading(self) -> Unlisted[list[Item]]:
         if self._batches is None:
             await self._open()
-            self._batches = self._read()
+            self._batches = Unlisted(self._read())
         return self._batches
 
-    async def _read(self) -> AsyncGenerator[list[Increment], None]:
+    async def _read(self) -> AsyncGenerator[list[Item], None]:
         blocks = self._blocks
         if blocks is None or self._closed:
             raise RuntimeError("the stream is closed")
@@ -359,13 +344,15 @@ class AsyncChatStream(_Stream):
                         yield batch
                     if pump.over:
                         break
+                    if pump.failure is not None:
+                        raise pump.failure
             except CozeError as error:
-                told = pump.broken(error)
+                told = pump.broken(error, closed=self._closed)
                 if told is not None:
                     raise told from error
-            if pump.turn.error is not None:
-                pump.identify(pump.turn.error)
-                raise pump.turn.error
+            if pump.error is not None:
+                pump.identify(pump.error)
+                raise pump.error
             await self._drain(blocks)
             hurry = False
         except GeneratorExit:
@@ -374,7 +361,7 @@ class AsyncChatStream(_Stream):
         finally:
             await self._leave(in_a_hurry=hurry)
 
-    async def _block(self, blocks: AsyncGenerator[bytes, None]) -> bytes | None:
+    async def _block(self, blocks: Unlisted[bytes]) -> bytes | None:
         if self._ends == _NEVER:
             return await anext(blocks, None)
         return await self._within_deadline(anext(blocks, None))
@@ -386,35 +373,47 @@ class AsyncChatStream(_Stream):
             return await work
         raise self._pump.too_slow(self._request.deadline or 0)
 
-    async def _drain(self, blocks: AsyncGenerator[bytes, None]) -> None:
+    async def _drain(self, blocks: Unlisted[bytes]) -> None:
         """Read the end of the body, so that the connection can serve again."""
         with anyio.move_on_after(DRAIN_SECONDS), contextlib.suppress(CozeError):
             async for _ in blocks:
                 _LOG.debug("the server sent more after the end of the stream")
 
-    async def until_done(self) -> Turn:
-        """Read all of the stream and return the turn."""
-        async with contextlib.aclosing(self.batches()) as batches:
-            async for _ in batches:
-                continue
-        return self.turn
-
-    async def cancel(self) -> Chat:
-        """Ask the server to cancel the chat and return it as it then stands.
-
-        Raises:
-            ValueError: If no event has told the chat's id yet.
-        """
-        return await self._driver.run(self._flows.cancel(**self._ids()))
-
     async def aclose(self) -> None:
-        """Close the socket; cancel the chat on the server if it is still running."""
+        """Close the socket; a chat that is still running is cancelled on the server."""
         await self._leave(in_a_hurry=False)
 
     async def _leave(self, *, in_a_hurry: bool) -> None:
         if self._closed or self._body is None:
             self._closed = True
             return
+        if (in_a_hurry or nobody_waits()) and self._wants_farewell():
+            await self._close()
+            await self._driver.in_background(self._take_leave)
+        else:
+            await self._take_leave()
+
+    async def _take_leave(self) -> None:
+        """Close the stream and tell the server, if that has not been done; also at the loop's end.
+
+        A task that is at it may be cancelled half-way; then this is called again.
+        """
+        while self._leaving is not None:
+            await self._leaving.wait()
+        if self._left_for_good:
+            return
+        self._leaving = leaving = anyio.Event()
+        try:
+            await self._close()
+            if self._wants_farewell():
+                await unlisted(self._tell_the_server())
+            self._left_for_good = True
+            self._driver.forget(self._take_leave)
+        finally:
+            self._leaving = None
+            leaving.set()
+
+    async def _close(self) -> None:
         self._closed = True
         with anyio.CancelScope(shield=True):
             for generator in (self._batches, self._blocks):
@@ -422,17 +421,12 @@ class AsyncChatStream(_Stream):
                 with contextlib.suppress(RuntimeError):
                     if generator is not None:
                         await generator.aclose()
-            await self._body.aclose()
-        if not self._wants_cancel():
-            return
-        if in_a_hurry:
-            await self._driver.in_background(self._tell_the_server)
-        else:
-            await self._tell_the_server()
+            if self._body is not None:
+                await self._body.aclose()
 
     async def _tell_the_server(self) -> None:
         with anyio.move_on_after(CANCEL_SECONDS, shield=True):
             try:
-                await self._driver.run(self._flows.quick_cancel(**self._ids()))
+                await self._driver.run(self._farewell())
             except CozeError as error:
                 _LOG.debug("the chat could not be cancelled: %s", error)

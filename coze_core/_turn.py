@@ -11,11 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from pydantic_core import from_json
+
 from coze_core import _events as events
 from coze_core._codes import chat_failed_error
 from coze_core._errors import ChatFailedError
-from coze_core._models import Chat, Message, ToolCall, Usage
+from coze_core._models import FAILED_STATUSES, Chat, Message, ToolCall, Usage
 from coze_core._reader import AnyChatEvent, message_class
+from coze_core._sound import playable
 
 ANSWER_SEPARATOR: Final = "\n\n"
 
@@ -58,7 +61,7 @@ class ToolActivity:
 class _Answer:
     """The text of one answer message, in pieces until it is complete."""
 
-    __slots__ = ("complete", "frame", "message_id", "parts", "reasoning", "text")
+    __slots__ = ("complete", "frame", "held", "message_id", "parts", "reasoning", "text")
 
     def __init__(self, message_id: str) -> None:
         self.message_id = message_id
@@ -66,6 +69,7 @@ class _Answer:
         self.parts: list[str] = []
         self.reasoning: list[str] = []
         self.complete = False
+        self.held = False  # its pieces are JSON: nothing is shown before it can be read
         self.text = ""
 
     def value(self) -> str:
@@ -159,6 +163,26 @@ class Turn:
         """The spoken answer."""
         return b"".join(self._audio)
 
+    def audio_wav(self) -> bytes:
+        """Return the spoken answer as a WAV file, which players open; `audio` has no header.
+
+        Raises:
+            ValueError: If nothing was spoken, or it is Ogg already: then `audio` is the file.
+
+        Example:
+            >>> Path("answer.wav").write_bytes(turn.audio_wav())  # doctest: +SKIP
+
+        Protocol: section 3.8.
+        """
+        if not self._audio:
+            raise ValueError("the answer was not spoken: only a spoken question gets such a one")
+        content, media_type = playable(self.audio)
+        if media_type != "audio/wav":
+            raise ValueError(
+                f"the answer is a file of type {media_type}: write turn.audio as it is"
+            )
+        return content
+
     @property
     def finished(self) -> bool:
         """Whether the chat has ended, or waits for tool outputs."""
@@ -195,6 +219,8 @@ class Turn:
             self._failure(event)
         elif isinstance(event, events.ChatStatusEvent):
             self._chat(event.chat, _STATUS_OF[type(event)])
+            if self.finished:
+                return Increment(self._release(), "", event)
         return Increment("", "", event)
 
     def _delta(self, event: events.MessageDelta) -> Increment:
@@ -216,8 +242,13 @@ class Turn:
                 reasoning = self._think(reasoning)
         if text:
             first = not answer.parts
+            if first and frame.content_type == "object_string":
+                answer.held = text.lstrip()[:1] in {"[", ""}
             answer.parts.append(text)
-            if first:
+            if answer.held:
+                answer.frame = None
+                text = ""
+            elif first:
                 text = self._show(text)
         return Increment(text, reasoning, event)
 
@@ -252,6 +283,8 @@ class Turn:
         text = reasoning = ""
         if isinstance(event, events.AnswerCompleted):
             text, reasoning = self._answer_completed(event)
+        else:  # only for answers is one id one message
+            key += f"/{message.content}"
         if message.id and key in self._seen:
             return Increment(text, reasoning, event)  # Studio sends some twice (section 10.3)
         self._seen.add(key)
@@ -264,14 +297,14 @@ class Turn:
     def _answer_completed(self, event: events.AnswerCompleted) -> tuple[str, str]:
         message = event.message
         if not event.is_text:
-            if f"{message.id}/answer" not in self._seen:
+            if not message.id or f"{message.id}/answer" not in self._seen:
                 self._attached(message)
             return "", ""
-        answer = self._answer_for(message.id)
-        if message.content_type == "object_string" and not answer.parts:
+        answer = self._answer_for(message)
+        if message.content_type == "object_string":
             if answer.complete:  # told a second time
                 return "", ""
-            message = self._mixed(message)
+            message = self._mixed(message, answer)
         if answer.complete and answer.text == message.content:
             return "", ""
         shown = "".join(answer.parts)
@@ -297,27 +330,49 @@ class Turn:
         elif message.content_type != "audio":  # audio came in pieces already
             self.attachments.append({"type": message.content_type, "content": message.content})
 
-    def _mixed(self, message: Message) -> Message:
+    def _mixed(self, message: Message, answer: _Answer) -> Message:
         """Take the images and files of a mixed answer; return the text that is left."""
-        items = _items(message.content)
+        content = message.content
+        if answer.held:
+            content = content or "".join(answer.parts)
+            answer.parts, answer.held = [], False
+        return message.model_copy(update={"content": self._text_of_items(content)})
+
+    def _text_of_items(self, content: str) -> str:
+        items = _items(content)
         if items is None:
-            return message
+            return content
         self.attachments += [item for item in items if item.get("type") != "text"]
         texts = [item.get("text", "") for item in items if item.get("type") == "text"]
-        return message.model_copy(update={"content": "\n".join(texts)})
+        return "\n".join(filter(None, texts))
 
-    def _answer_for(self, message_id: str) -> _Answer:
+    def _release(self) -> str:
+        """Take what was held back of answers whose end has not been told; return the text."""
+        shown = ""
+        for answer in self._answers:
+            if answer.held:
+                text = self._text_of_items("".join(answer.parts))
+                answer.parts, answer.held = [text], False
+                shown += self._show(text) if text else ""
+        return shown
+
+    def _answer_for(self, message: Message) -> _Answer:
         """Find the answer that a completed message ends.
 
         Ids of deltas and of the completed message may differ (section 3.3): then the answer in
-        progress is meant.
+        progress is meant, if it is that text. Another text is an answer of its own, which came
+        without deltas.
         """
-        if any(answer.message_id == message_id for answer in self._answers):
-            return self._answer(message_id)
         current = self._current
-        if current is not None and not current.complete and current.parts:
+        if (
+            current is not None
+            and not current.complete
+            and current.parts
+            and not any(answer.message_id == message.id for answer in self._answers)
+            and message.content.startswith("".join(current.parts))
+        ):
             return current
-        return self._answer(message_id)
+        return self._answer(message.id)
 
     def _side_message(self, event: events.MessageCompleted) -> None:
         if isinstance(event, events.FollowUpCompleted):
@@ -380,14 +435,16 @@ class Turn:
             messages: Its messages; the order of the list is not that of time (section 2.4).
         """
         turn = cls(log_id=chat.log_id)
-        turn._chat(chat, chat.status)
+        failed = chat.status in FAILED_STATUSES
+        turn._chat(chat, "failed" if failed else chat.status)
         for message in messages:
             turn._message(message_event(message))
-        if chat.status == "failed":
+        if failed:
             error = chat.last_error
+            why = "" if chat.status == "failed" else f"the chat ended as {chat.status!r}"
             turn.error = chat_failed_error(
                 error.code if error else None,
-                error.msg if error else "",
+                (error.msg if error else "") or why,
                 log_id=chat.log_id,
                 chat_id=turn.chat_id,
                 conversation_id=turn.conversation_id,
@@ -398,19 +455,25 @@ class Turn:
 
 def message_event(message: Message) -> events.MessageCompleted:
     """Return the event that a stream would have sent for this message."""
-    fields = message.model_dump(exclude_unset=True)
+    fields = {name: getattr(message, name) for name in message.model_fields_set}
     return message_class(message.type)("conversation.message.completed", b"", fields)
 
 
 def _items(content: str) -> list[dict[str, str]] | None:
     """Return the items of a mixed message, or None if it is text after all."""
     try:
-        items = json.loads(content)
+        items = from_json(content)
     except ValueError:
         return None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         return None
-    return [{str(key): str(value) for key, value in item.items()} for item in items]
+    return [
+        {key: _plain(value) for key, value in item.items() if value is not None} for item in items
+    ]
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _log_id(event: events.ChatEvent) -> str | None:

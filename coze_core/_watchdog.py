@@ -65,6 +65,36 @@ class _Watchdog:
 _WATCHDOG = _Watchdog()
 
 
+class Hold:
+    """A socket for as long as it is ours.
+
+    A connection whose body has been read to its end serves others at once. So whoever wants to end
+    a read has to ask here, and what has been let go of is not touched any more.
+
+    Args:
+        sock: The socket, or None if the transport has none: then nothing can be ended.
+    """
+
+    __slots__ = ("_lock", "_sock", "can_end")
+
+    def __init__(self, sock: socket.socket | None) -> None:
+        self._lock = threading.Lock()
+        self._sock = sock
+        self.can_end = sock is not None
+
+    def end(self) -> None:
+        """End the read that is under way, in whatever thread, and those that follow."""
+        # Inside the lock: between a look and the deed the connection could change hands.
+        with self._lock, contextlib.suppress(OSError):  # closed already: nothing is left to end
+            if self._sock is not None:
+                self._sock.shutdown(socket.SHUT_RDWR)
+
+    def let_go(self) -> None:
+        """Say that the connection is about to be given back."""
+        with self._lock:
+            self._sock = None
+
+
 class Bound:
     """Whether the moment has come."""
 
@@ -75,22 +105,21 @@ class Bound:
 
 
 @contextlib.contextmanager
-def ends_at(at: float, sock: socket.socket | None) -> Iterator[Bound]:
-    """Within the block, a read of this socket ends at the given monotonic time.
+def ends_at(at: float, hold: Hold) -> Iterator[Bound]:
+    """Within the block, reads of this connection end at the given monotonic time.
 
     Args:
         at: When.
-        sock: The socket, or None if the transport has none: then nothing is bounded here.
+        hold: The connection; nothing is bounded here if it has no socket of its own.
     """
     bound = Bound()
-    if sock is None:
+    if not hold.can_end:
         yield bound
         return
 
     def bite() -> None:
         bound.passed = True
-        with contextlib.suppress(OSError):  # closed in the meantime: nothing is left to end
-            sock.shutdown(socket.SHUT_RDWR)
+        hold.end()
 
     number = _WATCHDOG.watch(at, bite)
     try:

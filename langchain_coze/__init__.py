@@ -1,5 +1,8 @@
 """Coze bots as LangChain chat models."""
 
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
 # First, and by itself: brought in by our own modules it costs a tenth more (see benchmarks).
 import langchain_core.language_models.chat_models  # noqa: F401
 
@@ -7,8 +10,15 @@ from coze_core import __version__
 from langchain_coze.chat_models import ChatCoze
 from langchain_coze.questions import Question, answers_to, ask_user, needs_user, questions_of
 
+if TYPE_CHECKING:
+    from langchain_coze.loaders import CozeDatasetLoader
+    from langchain_coze.tools import CozeBotTool, CozeWorkflowTool
+
 __all__ = [
     "ChatCoze",
+    "CozeBotTool",
+    "CozeDatasetLoader",
+    "CozeWorkflowTool",
     "Question",
     "__version__",
     "answers_to",
@@ -16,3 +26,17 @@ __all__ = [
     "needs_user",
     "questions_of",
 ]
+
+
+# Those who only chat do not pay for these.
+_PLACES: Final = {
+    "CozeBotTool": "tools",
+    "CozeDatasetLoader": "loaders",
+    "CozeWorkflowTool": "tools",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        return getattr(importlib.import_module(f"langchain_coze.{_PLACES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -98,7 +98,7 @@ def _tool_call(call: CallPiece) -> ToolCall:
 def _invalid_call(call: CallPiece) -> InvalidToolCall:
     return InvalidToolCall(
         name=call.name,
-        args=call.arguments,  # the broken text as a JSON string, as it comes in a stream too
+        args=call.arguments,
         id=call.id,
         error=call.error,
         type="invalid_tool_call",

@@ -4,7 +4,7 @@ Not later: the first call may be made on an event loop, which must not wait for 
 """
 
 from coze_core import AsyncCozeClient, CozeClient, CozeError
-from coze_core.dialog import converse, converse_async
+from coze_core.dialog import Unlisted, converse, converse_async
 from langchain_coze._chunks import chunks_of, last_chunk, result_of
 from langchain_coze._errors import translate
 from langchain_coze._messages import entries_of
@@ -16,6 +16,7 @@ __all__ = [
     "AsyncCozeClient",
     "CozeClient",
     "CozeError",
+    "Unlisted",
     "aload_messages",
     "ask_of",
     "bound_tools",

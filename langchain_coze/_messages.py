@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from langchain_core.messages import (
     AIMessage,
@@ -15,7 +15,8 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from coze_core.dialog import CallEntry, Entry, Media, medium
+from coze_core.dialog import CallEntry, Entry, Media, MediaKind, medium, raw_arguments
+from langchain_coze._names import BLOCKS
 
 _ROLES: Final = {"user": "user", "human": "user", "assistant": "assistant", "ai": "assistant"}
 _TEXT: Final = frozenset({"text", "text-plain", "refusal"})
@@ -52,6 +53,8 @@ def entries_of(messages: Sequence[BaseMessage]) -> list[Entry]:
 def _entry(message: BaseMessage) -> Entry:
     if isinstance(message, AIMessage):
         return _answer(message)
+    if isinstance(message, ChatMessage) and _ROLES.get(message.role.lower()) == "assistant":
+        return Entry("assistant", message.text, media=_told(message.content))
     text, media = _words(message)
     if isinstance(message, SystemMessage):
         return _instructions(text, media)
@@ -65,7 +68,7 @@ def _entry(message: BaseMessage) -> Entry:
         if role in {"system", "developer"}:
             return _instructions(text, media)
         if role in _ROLES:
-            return Entry("user" if _ROLES[role] == "user" else "assistant", text, media=media)
+            return Entry("user", text, media=media)
     raise ValueError(f"a message of type {type(message).__name__} cannot be sent to Coze")
 
 
@@ -82,16 +85,27 @@ def _answer(message: AIMessage) -> Entry:
     calls = tuple(
         CallEntry(call["id"] or "", call["name"], json.dumps(call["args"], ensure_ascii=False))
         for call in message.tool_calls
+    ) + tuple(
+        CallEntry(call["id"] or "", call["name"] or "", raw_arguments(call["args"] or ""))
+        for call in message.invalid_tool_calls
     )
-    media = [
-        part
-        for block in message.content
-        if isinstance(block, dict) and str(block.get("type")) in _MEDIA
-        for part in [_medium(block)]
-    ]
+    media = _told(message.content)
+    kept = _told(message.additional_kwargs.get(BLOCKS))  # the same ones, in the older format
     marker = message.response_metadata.get("coze")
     marker = marker if isinstance(marker, Mapping) else None
-    return Entry("assistant", message.text, marker, calls, media=tuple(media))
+    media += tuple(item for item in kept if item not in media)
+    return Entry("assistant", message.text, marker, calls, media=media)
+
+
+def _told(content: object) -> tuple[Media, ...]:
+    """Return the media of an answer, which are told of in words, whatever their address."""
+    if not isinstance(content, list):
+        return ()
+    return tuple(
+        _medium(block, told=True)
+        for block in content
+        if isinstance(block, dict) and str(block.get("type")) in _MEDIA
+    )
 
 
 def _words(message: BaseMessage) -> tuple[str, tuple[Media, ...]]:
@@ -132,63 +146,64 @@ def _take(block: str | dict[str, Any], texts: list[str], media: list[Media]) -> 
 
 # -- the many ways to write an image
 
+# The arguments of `medium`, and an id that names it, if it has one.
+_Facts: TypeAlias = tuple[dict[str, Any], str | None]
 
-def _medium(block: Mapping[str, Any]) -> Media:
-    return _MEDIA[str(block["type"])](block)
+
+def _medium(block: Mapping[str, Any], *, told: bool = False) -> Media:
+    kind, facts_of = _MEDIA[str(block["type"])]
+    facts, id = facts_of(block)
+    if told and not facts.get("file_id"):
+        facts["file_id"] = id  # perhaps of another provider, but a name for it
+    return medium(kind, **facts, told=told)
 
 
-def _standard(kind: Any) -> Callable[[Mapping[str, Any]], Media]:
+def _standard(block: Mapping[str, Any]) -> _Facts:
     """Read LangChain's own blocks, old and new, and those of Anthropic and OpenAI within."""
-
-    def read(block: Mapping[str, Any]) -> Media:
-        for inner in ("source", "file", "input_audio"):
-            if isinstance(block.get(inner), Mapping):
-                block = {**block, **block[inner]}
-        extras = block.get("extras") or block.get("metadata") or {}
-        name = block.get("filename") or block.get("name") or block.get("title")
-        named = name or extras.get("filename") or extras.get("name")
-        data = block.get("base64") or (
-            block.get("data") if block.get("source_type") != "text" else None
-        )
-        url = block.get("url") or block.get("file_data")
-        if url is None and block.get("source_type") == "url":
-            url = block.get("source")
-        if block.get("type") == "text" and isinstance(data, str):
-            data = data.encode()  # Anthropic's plain text documents
-        if data is None and isinstance(block.get("text"), str):
-            data = block["text"].encode()
-        form = block.get("format")
-        media_type = block.get("mime_type") or block.get("media_type")
-        return medium(
-            kind,
-            url=str(url) if url else None,
-            file_id=block.get("file_id") or (block.get("id") if _is_id(block) else None),
-            data=data or None,
-            media_type=str(media_type or (f"{kind}/{form}" if form else "")) or None,
-            name=str(named) if named else None,
-        )
-
-    return read
+    kind, _ = _MEDIA[str(block["type"])]
+    for inner in ("source", "file", "input_audio", "audio"):
+        if isinstance(block.get(inner), Mapping):
+            block = {**block, **block[inner]}
+    extras = block.get("extras") or block.get("metadata")
+    extras = extras if isinstance(extras, Mapping) else {}
+    name = block.get("filename") or block.get("name") or block.get("title")
+    name = name or extras.get("filename") or extras.get("name")
+    source = block.get("source_type")
+    data = block.get("base64") or (block.get("data") if source != "text" else None)
+    url = block.get("url") or block.get("file_data")
+    if url is None and source == "url":
+        url = block.get("source")
+    if block.get("type") == "text" and isinstance(data, str):
+        data = data.encode()  # Anthropic's plain text documents
+    if data is None and isinstance(block.get("text"), str):
+        data = block["text"].encode()
+    form = block.get("format")
+    form = f"{kind}/{form}" if form else None
+    id = str(block["id"]) if block.get("id") else None
+    facts = {
+        "url": str(url) if url else None,
+        "file_id": block.get("file_id") or (id if source == "id" else None),
+        "data": data or None,
+        "media_type": str(block.get("mime_type") or block.get("media_type") or form or "") or None,
+        "name": str(name) if name else None,
+    }
+    return facts, id
 
 
-def _is_id(block: Mapping[str, Any]) -> bool:
-    return block.get("source_type") == "id"
-
-
-def _image_url(block: Mapping[str, Any]) -> Media:
+def _image_url(block: Mapping[str, Any]) -> _Facts:
     url = block.get("image_url")
     if isinstance(url, Mapping):
         url = url.get("url")
-    return medium("image", url=str(url or ""))
+    return {"url": str(url or "")}, None
 
 
-_MEDIA: Final[dict[str, Callable[[Mapping[str, Any]], Media]]] = {
-    "image": _standard("image"),
-    "image_url": _image_url,
-    "audio": _standard("audio"),
-    "input_audio": _standard("audio"),
-    "file": _standard("file"),
-    "document": _standard("file"),
-    "video": _standard("file"),
-    "text-plain": _standard("file"),
+_MEDIA: Final[dict[str, tuple[MediaKind, Callable[[Mapping[str, Any]], _Facts]]]] = {
+    "image": ("image", _standard),
+    "image_url": ("image", _image_url),
+    "audio": ("audio", _standard),
+    "input_audio": ("audio", _standard),
+    "file": ("file", _standard),
+    "document": ("file", _standard),
+    "video": ("file", _standard),
+    "text-plain": ("file", _standard),
 }

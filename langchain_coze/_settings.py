@@ -19,7 +19,6 @@ from pydantic import (
     Field,
     PrivateAttr,
     SecretStr,
-    field_validator,
     model_validator,
 )
 
@@ -49,6 +48,19 @@ _PROFILE: Final[dict[str, Any]] = {
     "structured_output": True,
     "temperature": False,
 }
+# The old version of chats takes and gives text only.
+_V2_PROFILE: Final = dict.fromkeys(
+    (
+        "image_inputs",
+        "image_url_inputs",
+        "pdf_inputs",
+        "audio_inputs",
+        "image_tool_message",
+        "pdf_tool_message",
+        "reasoning_output",
+    ),
+    False,
+)
 # Names that the community package's ChatCoze has for the same things.
 _FORMER: Final = {
     "coze_api_base": "base_url",
@@ -78,7 +90,10 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
     )
     base_url: str | None = Field(default_factory=from_env("COZE_API_BASE", default=None))
     region: Literal["com", "cn"] | None = None
+    protocol: Literal["v3", "v2"] = "v3"
     user_id: str | None = Field(default_factory=from_env("COZE_USER_ID", default=None))
+    workflow_id: str | None = None
+    app_id: str | None = None
     conversation_id: str | None = None
     history: Literal["client", "server"] = "client"
     system: str = "prefix"
@@ -140,17 +155,12 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
             )
         return values
 
-    @field_validator("bot_id")
-    @classmethod
-    def _need_a_bot(cls, value: str) -> str:
-        if not value.strip():
+    @model_validator(mode="after")
+    def _check_options(self) -> Self:
+        if not self.bot_id.strip() and not self.workflow_id:
             raise ValueError(
                 "no bot: pass bot_id= or set COZE_BOT_ID / 未指定机器人：请传入 bot_id="
             )
-        return value
-
-    @model_validator(mode="after")
-    def _check_options(self) -> Self:
         from langchain_coze import _engine as engine
 
         engine.check_settings(self)
@@ -162,19 +172,19 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
         return self
 
     def _resolve_model_profile(self) -> Any:
-        return dict(_PROFILE)
+        return _PROFILE | _V2_PROFILE if self.protocol == "v2" else dict(_PROFILE)
 
     # -- what LangChain wants to know
 
     @property
     def model(self) -> str:
-        """The bot's id, under the name that other models have for it."""
-        return self.bot_id
+        """The bot's id, or the chatflow's, under the name that other models have for it."""
+        return self.workflow_id or self.bot_id
 
     @property
     def model_name(self) -> str:
-        """The bot's id, under the name that other models have for it."""
-        return self.bot_id
+        """The bot's id, or the chatflow's, under the name that other models have for it."""
+        return self.workflow_id or self.bot_id
 
     @property
     def _llm_type(self) -> str:
@@ -187,12 +197,15 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
             for name in (
                 "base_url",
                 "region",
+                "protocol",
                 "history",
                 "system",
                 "tool_calling",
                 "conversation_id",
                 "publish_status",
                 "bot_version",
+                "workflow_id",
+                "app_id",
                 "stop",
             )
         }
@@ -202,7 +215,7 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop, **kwargs)
         params["ls_provider"] = PROVIDER
-        params["ls_model_name"] = kwargs.get("model") or kwargs.get("bot_id") or self.bot_id
+        params["ls_model_name"] = kwargs.get("model") or kwargs.get("bot_id") or self.model
         stops = stop or self.stop
         if stops:
             params["ls_stop"] = stops

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -29,9 +29,14 @@ class ChatCoze(ChatCozeSettings):
 
     Key init args:
         bot_id: The bot (also ``model``; ``COZE_BOT_ID`` if not given).
+        workflow_id: A chatflow to talk to in place of a bot; with ``app_id`` or ``bot_id``, where
+            it belongs. Its other inputs are ``parameters``.
+        app_id: The app that the chatflow belongs to.
         api_key: The access token; ``COZE_API_TOKEN`` if not given.
         base_url: The API host; ``COZE_API_BASE``, else https://api.coze.com.
         region: ``"com"`` or ``"cn"``, instead of ``base_url``.
+        protocol: ``"v3"``; or ``"v2"``, the old version of chats, for deployments that still have
+            it: text only, history from the client, tools in text.
         user_id: Your id of the end user; ``COZE_USER_ID``, else one made for this installation.
         history: ``"client"`` sends the messages given with every call; ``"server"`` continues the
             conversation that Coze keeps and sends only what is new.
@@ -179,13 +184,24 @@ class ChatCoze(ChatCozeSettings):
             run_manager.on_llm_new_token(chunk.text, chunk=chunk)
         yield chunk
 
-    async def _astream(
+    def _astream(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
+        from langchain_coze import _engine as engine
+
+        return engine.Unlisted(self._chunks(messages, stop, run_manager, kwargs))
+
+    async def _chunks(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        run_manager: AsyncCallbackManagerForLLMRun | None,
+        kwargs: dict[str, Any],
+    ) -> AsyncGenerator[ChatGenerationChunk, None]:
         from langchain_coze import _engine as engine
 
         ask = engine.ask_of(self, stop, kwargs, streamed=True)
@@ -235,7 +251,7 @@ class ChatCoze(ChatCozeSettings):
         from langchain_coze import _engine as engine
 
         del strict
-        return self.bind(**engine.bound_tools(self.bot_id, tools, tool_choice), **kwargs)
+        return self.bind(**engine.bound_tools(self.model, tools, tool_choice), **kwargs)
 
     def with_structured_output(
         self,
@@ -291,7 +307,7 @@ class ChatCoze(ChatCozeSettings):
         from langchain_coze import _engine as engine
 
         try:
-            return engine.load_messages(self.client, conversation_id, self.bot_id, limit)
+            return engine.load_messages(self.client, conversation_id, self.model, limit)
         except engine.CozeError as error:
             raise engine.translate(error) from error
 
@@ -314,7 +330,7 @@ class ChatCoze(ChatCozeSettings):
 
         try:
             return await engine.aload_messages(
-                self.async_client, conversation_id, self.bot_id, limit
+                self.async_client, conversation_id, self.model, limit
             )
         except engine.CozeError as error:
             raise engine.translate(error) from error

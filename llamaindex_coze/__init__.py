@@ -2,5 +2,6 @@
 
 from coze_core import __version__
 from llamaindex_coze.base import Coze
+from llamaindex_coze.readers import CozeDatasetReader
 
-__all__ = ["Coze", "__version__"]
+__all__ = ["Coze", "CozeDatasetReader", "__version__"]

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from coze_core import AsyncCozeClient, CozeClient, dialog
 from coze_core.dialog import (
+    OF_MODEL,
     PER_CALL,
     Ask,
-    PlanOptions,
     ResponseFormat,
+    Unlisted,
     call_options,
     converse,
     converse_async,
@@ -28,6 +29,7 @@ __all__ = [
     "AsyncCozeClient",
     "CozeClient",
     "ResponseMaker",
+    "Unlisted",
     "ask_of",
     "check_settings",
     "converse",
@@ -46,11 +48,7 @@ def check_settings(model: CozeSettings) -> None:
     Raises:
         ValueError: What is wrong.
     """
-    Ask(
-        PlanOptions(bot_id=model.bot_id, history=model.history, system=model.system),
-        user_id="-",
-        chat={"auto_save_history": model.auto_save_history},
-    )
+    dialog.ask_of({name: getattr(model, name) for name in (*PER_CALL, *OF_MODEL)}, streamed=True)
 
 
 def ask_of(model: CozeSettings, kwargs: Mapping[str, Any], *, streamed: bool) -> Ask:
@@ -67,7 +65,7 @@ def ask_of(model: CozeSettings, kwargs: Mapping[str, Any], *, streamed: bool) ->
     given = dict(kwargs)
     stop = given.pop("stop", None)
     stops = model.stop if stop is None else [stop] if isinstance(stop, str) else stop
-    fields = {name: getattr(model, name) for name in PER_CALL}
+    fields = {name: getattr(model, name) for name in (*PER_CALL, *OF_MODEL)}
     options = fields | call_options("Coze", given)
     wanted = options.get("response_format")
     if isinstance(wanted, Mapping):

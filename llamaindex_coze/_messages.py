@@ -22,7 +22,7 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 
-from coze_core.dialog import CallEntry, Entry, EntryRole, Media, MediaKind, medium
+from coze_core.dialog import CallEntry, Entry, EntryRole, Media, MediaKind, medium, raw_arguments
 
 _ROLES: Final[dict[MessageRole, EntryRole]] = {
     MessageRole.USER: "user",
@@ -58,7 +58,7 @@ def _entry(message: ChatMessage) -> Entry:
     texts: list[str] = []
     media: list[Media] = []
     for block in message.blocks:
-        _take(block, texts, media)
+        _take(block, texts, media, told=role == "assistant")
     text = "\n".join(filter(None, texts))
     kwargs = message.additional_kwargs
     if role == "assistant":
@@ -92,21 +92,23 @@ def _calls(message: ChatMessage) -> tuple[CallEntry, ...]:
 
 
 def _json(arguments: object) -> str:
-    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    if isinstance(arguments, str):
+        return raw_arguments(arguments)
+    return json.dumps(arguments, ensure_ascii=False)
 
 
-def _take(block: object, texts: list[str], media: list[Media]) -> None:
-    """Sort one content block into text and media."""
+def _take(block: object, texts: list[str], media: list[Media], *, told: bool) -> None:
+    """Sort one content block into text and media; an answer's media are only told of in words."""
     if isinstance(block, TextBlock):
         texts.append(block.text)
     elif isinstance(block, CitableBlock):
         texts.append(f"{block.title} ({block.source}):")
         for inner in block.content:
-            _take(inner, texts, media)
+            _take(inner, texts, media, told=told)
     elif isinstance(block, CitationBlock):
-        _take(block.cited_content, texts, media)
+        _take(block.cited_content, texts, media, told=told)
     elif isinstance(block, ImageBlock | AudioBlock | VideoBlock | DocumentBlock):
-        media.append(_medium(block))
+        media.append(_medium(block, told=told))
     elif not isinstance(block, ThinkingBlock | ToolCallBlock | CachePoint):
         raise ValueError(  # noqa: TRY004 - the value is wrong, whatever its type
             f"a content block of type {type(block).__name__} cannot be sent to Coze, which takes "
@@ -114,7 +116,7 @@ def _take(block: object, texts: list[str], media: list[Media]) -> None:
         )
 
 
-def _medium(block: ImageBlock | AudioBlock | VideoBlock | DocumentBlock) -> Media:
+def _medium(block: ImageBlock | AudioBlock | VideoBlock | DocumentBlock, *, told: bool) -> Media:
     url = str(block.url) if block.url is not None else None
     path = block.path
     name = PurePath(path).name if path is not None else None
@@ -137,6 +139,7 @@ def _medium(block: ImageBlock | AudioBlock | VideoBlock | DocumentBlock) -> Medi
         data=None if url is not None else read,
         media_type=media_type,
         name=name,
+        told=told,
     )
 
 

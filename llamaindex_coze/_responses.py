@@ -90,7 +90,7 @@ def _message(result: Result) -> ChatMessage:
 
 
 def _call_block(call: CallPiece) -> ToolCallBlock:
-    arguments = json.loads(call.arguments)  # of a broken call: its text
+    arguments = json.loads(call.arguments) if call.error is None else call.arguments
     return ToolCallBlock(tool_call_id=call.id, tool_name=call.name, tool_kwargs=arguments)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import AsyncGenerator, Generator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from llama_index.core.base.llms.generic_utils import (
     achat_to_completion_decorator,
@@ -37,14 +37,22 @@ if TYPE_CHECKING:
     from coze_core import Message
 
 
+_NOT_JSON: Final = "arguments that are not a JSON object"
+
+
 class Coze(StructuredPrediction, CozeSettings):
     """A Coze bot as an LLM for query engines, chat engines, agents and workflows.
 
     Args:
         bot_id: The bot (also `model`; `COZE_BOT_ID` if not given).
+        workflow_id: A chatflow to talk to in place of a bot; with app_id or bot_id, where it
+            belongs. Its other inputs are `parameters`.
+        app_id: The app that the chatflow belongs to.
         api_key: The access token (also `token`; `COZE_API_TOKEN` if not given).
         base_url: The API host; `COZE_API_BASE`, else https://api.coze.com.
         region: `com` or `cn`, instead of `base_url`.
+        protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it: text
+            only, history from the client, tools in text.
         user_id: Your id of the end user; `COZE_USER_ID`, else one made for this installation.
         history: `client` sends the messages given with every call; `server` continues the
             conversation that Coze keeps and sends only what is new.
@@ -133,7 +141,9 @@ class Coze(StructuredPrediction, CozeSettings):
     async def _observed_astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> ChatResponseAsyncGen:
-        stream = self._astream(messages, **kwargs)
+        from llamaindex_coze import _engine as engine
+
+        stream = engine.Unlisted(self._astream(messages, **kwargs))
         if isinstance(messages, _Opened):
             messages.stream = stream
         return stream
@@ -225,10 +235,12 @@ class Coze(StructuredPrediction, CozeSettings):
     async def _observed_astream_complete(
         self, prompt: str, **kwargs: Any
     ) -> CompletionResponseAsyncGen:
+        from llamaindex_coze import _engine as engine
+
         async def open_stream(
             messages: Sequence[ChatMessage], **options: Any
         ) -> ChatResponseAsyncGen:
-            stream = self._astream(messages, **options)
+            stream = engine.Unlisted(self._astream(messages, **options))
             if isinstance(prompt, _OpenedPrompt):
                 prompt.stream = stream
             return stream
@@ -384,7 +396,7 @@ class Coze(StructuredPrediction, CozeSettings):
             if limit is not None and len(found) >= limit:
                 break
             found.append(message)
-        return chat_messages(found[::-1], bot_id=self.bot_id)
+        return chat_messages(found[::-1], bot_id=self.model)
 
     async def aload_messages(
         self, conversation_id: str, *, limit: int | None = None
@@ -411,7 +423,7 @@ class Coze(StructuredPrediction, CozeSettings):
             if limit is not None and len(found) >= limit:
                 break
             found.append(message)
-        return chat_messages(found[::-1], bot_id=self.bot_id)
+        return chat_messages(found[::-1], bot_id=self.model)
 
 
 def _mapping(arguments: dict[str, Any] | str) -> dict[str, Any]:
@@ -419,9 +431,14 @@ def _mapping(arguments: dict[str, Any] | str) -> dict[str, Any]:
         return arguments
     try:
         value = json.loads(arguments)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict):
+        return value
+    from coze_core.dialog import raw_arguments
+
+    # Called with nothing, a tool might do something; with this it fails and the bot is told why.
+    return {_NOT_JSON: raw_arguments(arguments)}
 
 
 class _Opened(list[ChatMessage]):
@@ -444,6 +461,9 @@ async def _closing(observed: Any, opened: _Opened | _OpenedPrompt) -> AsyncGener
     What LlamaIndex wraps around our generator does not close it; the garbage collector would, some
     turns of the event loop later, with the socket open and the chat running.
     """
+    from llamaindex_coze import _engine as engine
+
+    observed = engine.Unlisted(observed)
     try:
         async for response in observed:
             yield response

@@ -21,19 +21,24 @@ class Way:
     """One way to an answer.
 
     Attributes:
-        bot_id: The bot.
+        route: The bot or chatflow.
         account: Who pays.
         client: Through which to ask.
     """
 
-    bot_id: str
+    route: BotRoute
     account: str
     client: AsyncCozeClient
 
     @property
+    def id(self) -> str:
+        """What is talked to."""
+        return self.route.id
+
+    @property
     def place(self) -> tuple[str, str]:
-        """The account and the bot."""
-        return self.account, self.bot_id
+        """The account and what is talked to."""
+        return self.account, self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +228,7 @@ class Access:
 
     def _of_bot(self, caller: Caller, name: str) -> BotModel | None:
         for model in self._settings.models:
-            if any(route.bot_id == name for route in model.routes) and caller.may_use(model):
+            if any(route.id == name for route in model.routes) and caller.may_use(model):
                 return model
         # Whoever pays may ask any bot; with our accounts, any if no models are configured.
         is_open = caller.has_own_token or not self._settings.models
@@ -242,10 +247,10 @@ class Access:
         ways = []
         for route in model.routes:
             if caller.client is not None:
-                ways.append(Way(route.bot_id, caller.name, caller.client))
+                ways.append(Way(route, caller.name, caller.client))
             else:
                 client = self._clients.of_account(route.account)
-                ways.append(Way(route.bot_id, f"account:{route.account}", client))
+                ways.append(Way(route, f"account:{route.account}", client))
         return ways
 
 

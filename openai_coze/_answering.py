@@ -128,12 +128,12 @@ def chosen(wanted: Wanted, ways: Sequence[Way], health: Health) -> list[Way]:
         health: What is known of them.
     """
     if wanted.bot_id is not None:
-        return [way for way in ways if way.bot_id == wanted.bot_id]
+        return [way for way in ways if way.id == wanted.bot_id]
     if wanted.is_bound:
         return list(ways[:1])  # a conversation belongs to one bot
     ordered = health.in_order(ways, lambda way: way.place)
     waiting = wanted.waiting_bot
-    return sorted(ordered, key=lambda way: way.bot_id != waiting) if waiting else ordered
+    return sorted(ordered, key=lambda way: way.id != waiting) if waiting else ordered
 
 
 def dialogue_of(
@@ -150,5 +150,5 @@ def dialogue_of(
     Raises:
         ValueError: Options that do not go together.
     """
-    ask = wanted.ask(way.bot_id, wanted.user or user_id, settings)
+    ask = wanted.ask(way.route, wanted.user or user_id, settings)
     return converse_async(way.client, wanted.entries, ask)

@@ -76,11 +76,11 @@ async def begun(hub: Hub, exchange: Exchange, wanted: Wanted) -> Answering:
     def moved(way: Way, error: CozeError) -> None:
         failed = int(exchange.facts.get("failed_ways", 0)) + 1
         exchange.note(failed_ways=failed)
-        LOG.warning("bot %s of %s failed: %s", way.bot_id, way.account, type(error).__name__)
+        LOG.warning("bot %s of %s failed: %s", way.id, way.account, type(error).__name__)
 
     answering = await answered(wanted, ways, converse, hub.health, moved)
     exchange.note(
-        bot_id=answering.way.bot_id,
+        bot_id=answering.way.id,
         first_token_seconds=round(time.monotonic() - exchange.began, 4),
     )
     if not wanted.streamed:
@@ -129,7 +129,7 @@ def headers_of(
         answering: The answer.
         result: All of it, if it is known already.
     """
-    found = {"x-coze-bot-id": answering.way.bot_id, "x-accel-buffering": "no"}
+    found = {"x-coze-bot-id": answering.way.id, "x-accel-buffering": "no"}
     if wanted.ignored:
         found["x-coze-ignored"] = ", ".join(wanted.ignored)
     if result is not None and result.turn.log_id:

@@ -108,7 +108,7 @@ def call_of(call: CallPiece) -> dict[str, Any]:
     """Return one call of a function.
 
     Args:
-        call: The call; the arguments of a broken one are a JSON text instead of an object.
+        call: The call; the arguments of a broken one are no JSON, so that nobody runs it.
     """
     function = {"name": call.name, "arguments": call.arguments}
     return {"id": call.id, "type": "function", "function": function}

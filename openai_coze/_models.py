@@ -61,7 +61,7 @@ async def _models(hub: Hub, exchange: Exchange) -> dict[str, dict[str, Any]]:
 
 
 def _configured(name: str, model: BotModel) -> dict[str, Any]:
-    facts: dict[str, Any] = {"bot_ids": [route.bot_id for route in model.routes]}
+    facts: dict[str, Any] = {"bot_ids": [route.id for route in model.routes]}
     if name != model.name:
         facts["alias_of"] = model.name
     if model.description:

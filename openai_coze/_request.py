@@ -17,7 +17,7 @@ from coze_core.dialog import (
 )
 from openai_coze._messages import entries_of
 from openai_coze._problems import Refused
-from openai_coze._settings import OPTIONS
+from openai_coze._settings import OPTIONS, BotRoute
 
 # What every chat has unless a model's settings or the request say otherwise.
 _DEFAULTS: Final[dict[str, Any]] = {
@@ -38,6 +38,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "connector_id": None,
     "cancel_on_close": True,
     "deadline": None,
+    "protocol": "v3",
     # Clients of OpenAI keep nothing of an answer but the ids of its calls.
     "self_contained_tool_ids": True,
 }
@@ -106,11 +107,11 @@ class Wanted:
         """Whether only one bot can answer, since the conversation is its."""
         return self.options.get("conversation_id") is not None or self.bot_id is not None
 
-    def ask(self, bot_id: str, user_id: str, settings: Mapping[str, Any]) -> Ask:
+    def ask(self, route: BotRoute, user_id: str, settings: Mapping[str, Any]) -> Ask:
         """Return what is wanted of one bot.
 
         Args:
-            bot_id: The bot.
+            route: The bot or chatflow.
             user_id: The end user.
             settings: Those of the model.
 
@@ -122,7 +123,13 @@ class Wanted:
             **(settings.get("custom_variables") or {}),
             **(self.options.get("custom_variables") or {}),
         }
-        options |= {_BOT: bot_id, "user_id": user_id, "custom_variables": variables or None}
+        options |= {
+            _BOT: route.bot_id,
+            "workflow_id": route.workflow_id,
+            "app_id": route.app_id,
+            "user_id": user_id,
+            "custom_variables": variables or None,
+        }
         return ask_of(
             options,
             stops=self.stops,

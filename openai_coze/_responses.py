@@ -32,7 +32,7 @@ async def responses(hub: Hub, exchange: Exchange) -> None:
     writer = ResponseWriter(body, model=wanted.model, created=int(time.time()))
 
     def identified(answering: Answering) -> ResponseWriter:
-        writer.identify(response_id(answering.conversation_id, answering.way.bot_id))
+        writer.identify(response_id(answering.conversation_id, answering.way.id))
         return writer
 
     if wanted.streamed:

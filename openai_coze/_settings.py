@@ -23,19 +23,28 @@ MB: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class BotRoute:
-    """One way to an answer: a bot, and the account that pays for it.
+    """One way to an answer: a bot or a chatflow, and the account that pays for it.
 
     Attributes:
-        bot_id: The bot.
+        bot_id: The bot; of a chatflow, the bot that it belongs to, if any.
         account: The name of the account; callers with a token of their own pay themselves.
+        workflow_id: The chatflow that is talked to in a bot's place.
+        app_id: The app that it belongs to, if any.
     """
 
-    bot_id: str
+    bot_id: str = ""
     account: str = "default"
+    workflow_id: str = ""
+    app_id: str = ""
 
     def __post_init__(self) -> None:
-        if not self.bot_id.strip():
-            raise ValueError("a bot of the gateway has no bot_id")
+        if not self.id.strip():
+            raise ValueError("a bot of the gateway has no bot_id (or workflow_id)")
+
+    @property
+    def id(self) -> str:
+        """What is talked to: the chatflow, or else the bot."""
+        return self.workflow_id or self.bot_id
 
 
 @dataclass(frozen=True, slots=True)

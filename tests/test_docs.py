@@ -14,6 +14,7 @@ PAGES = [
     "README.md",
     "docs/client.md",
     "docs/auth.md",
+    "docs/data.md",
     "docs/langchain.md",
     "docs/tools.md",
     "docs/migration.md",

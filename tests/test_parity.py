@@ -66,6 +66,9 @@ SCRIPTS = {
     "question": ("asks", {}, ["A trip.", "Paris"], {}),
     "data": ("told", {}, ["Data."], {"response_format": SCHEMA}),
     "stop": ("assistant", {"stop": ["+"]}, ["What is 2 + 3?"], {}),
+    "v2": ("assistant", {"protocol": "v2"}, ["My name is Ada.", "What is my name?"], {}),
+    "v2 text": ("told", {"protocol": "v2"}, ["Weather?", ("sunny",)], {"tools": [TOOL]}),
+    "v2 data": ("told", {"protocol": "v2"}, ["Data."], {"response_format": SCHEMA}),
     "fields": (
         "assistant",
         {"custom_variables": {"a": "b"}, "meta_data": {"k": "v"}, "user_id": "u9"},

@@ -93,3 +93,14 @@ def check_variables(variables: Mapping[str, str] | None) -> None:
 def given(**fields: object) -> dict[str, object]:
     """Return those fields that are not None."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def check_seconds(name: str, value: float | None) -> float | None:
+    """Return a time that can pass.
+
+    Raises:
+        ValueError: If it is not more than 0.
+    """
+    if value is not None and not value > 0:
+        raise ValueError(f"{name} must be more than 0 seconds")
+    return value

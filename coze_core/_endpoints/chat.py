@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from coze_core._call import Call
@@ -11,18 +11,29 @@ from coze_core._endpoints._checks import (
     check_id,
     check_messages,
     check_meta_data,
+    check_seconds,
     check_variables,
     given,
 )
-from coze_core._errors import ConflictError, CozeError, PollTimeoutError
+from coze_core._errors import ConflictError, CozeError, PollTimeoutError, ProtocolError
 from coze_core._flow import Flow, send
-from coze_core._models import Chat, EnterMessage, Message, ToolOutput
+from coze_core._models import (
+    FAILED_STATUSES,
+    OVER_STATUSES,
+    Chat,
+    EnterMessage,
+    Message,
+    ToolOutput,
+)
 from coze_core._polling import poll_until
 from coze_core._pump import CANCEL_SECONDS, StreamRequest
 from coze_core._turn import Turn
 
-_CREATE: Final = "/v3/chat"
-_SUBMIT: Final = "/v3/chat/submit_tool_outputs"
+CREATE: Final = "/v3/chat"
+RETRIEVE: Final = "/v3/chat/retrieve"
+MESSAGES: Final = "/v3/chat/message/list"
+CANCEL: Final = "/v3/chat/cancel"
+SUBMIT: Final = "/v3/chat/submit_tool_outputs"
 
 
 def stream(
@@ -98,7 +109,7 @@ def stream(
         connector_id=connector_id,
     )
     call = _create_call(body, conversation_id, stream=True)
-    return StreamRequest(call, cancel_on_close, _check_seconds("deadline", deadline))
+    return StreamRequest(call, cancel_on_close, check_seconds("deadline", deadline))
 
 
 def create(
@@ -198,7 +209,7 @@ def create_and_poll(
 
     Protocol: sections 2.3 and 2.4.
     """
-    _check_seconds("poll_timeout", poll_timeout)
+    check_seconds("poll_timeout", poll_timeout)
     clock = time.monotonic
     deadline = clock() + poll_timeout
     chat = yield from create(
@@ -216,32 +227,49 @@ def create_and_poll(
         bot_version=bot_version,
         connector_id=connector_id,
     )
-    ids = {"conversation_id": chat.conversation_id, "chat_id": chat.id}
-    ended = (
-        chat
-        if chat.ended
-        else (
-            yield from poll_until(
-                lambda: retrieve(**ids), lambda seen: seen.ended, clock=clock, deadline=deadline
-            )
-        )
-    )
-    if ended is None:
-        yield from quick_cancel(**ids)
-        raise PollTimeoutError(
-            f"the chat did not end within {poll_timeout:g} seconds",
+    ids = {"conversation_id": chat.conversation_id or conversation_id or "", "chat_id": chat.id}
+    if not all(ids.values()):
+        raise ProtocolError(
+            "the server did not say which chat it has begun: it cannot be waited for",
             log_id=chat.log_id,
-            hint_en="Raise poll_timeout=, or use stream().",
-            hint_zh="请调大 poll_timeout=，或改用 stream()。",
-            conversation_id=chat.conversation_id,
-            chat_id=chat.id,
+            hint_en="Use stream(), or look into the conversation's messages later.",
+            hint_zh="请改用 stream()，或稍后查看会话消息。",
         )
-    # A failed chat may have no messages, and a listing that fails must not hide why.
-    found = [] if ended.status == "failed" else (yield from messages_of(**ids))
-    turn = Turn.from_messages(ended, found)
-    if turn.error is not None:
-        raise turn.error
+    try:
+        turn = yield from _outcome(chat, ids, clock, deadline)
+        if turn is None:
+            yield from quick_cancel(**ids)
+            raise PollTimeoutError(
+                f"the chat did not end within {poll_timeout:g} seconds",
+                log_id=chat.log_id,
+                hint_en="Raise poll_timeout=, or use stream().",
+                hint_zh="请调大 poll_timeout=，或改用 stream()。",
+            )
+        if turn.error is not None:
+            raise turn.error
+    except CozeError as error:
+        # The chat goes on: whoever is told can look for its answer later.
+        error.chat_id = error.chat_id or ids["chat_id"]
+        error.conversation_id = error.conversation_id or ids["conversation_id"]
+        raise
     return turn
+
+
+def _outcome(
+    chat: Chat, ids: dict[str, str], clock: Callable[[], float], deadline: float
+) -> Flow[Turn | None]:
+    """Wait for the end of a chat and return its turn, or None if it does not end in time."""
+    ended: Chat | None = chat
+    if not chat.ended:
+        ended = yield from poll_until(
+            lambda: retrieve(**ids), lambda seen: seen.ended, clock=clock, deadline=deadline
+        )
+    if ended is None:
+        return None
+    # A failed chat may have no messages, and a listing that fails must not hide why.
+    failed = ended.status in FAILED_STATUSES
+    found = [] if failed else (yield from messages_of(**ids))
+    return Turn.from_messages(ended, found)
 
 
 def retrieve(*, conversation_id: str, chat_id: str) -> Flow[Chat]:
@@ -259,7 +287,7 @@ def retrieve(*, conversation_id: str, chat_id: str) -> Flow[Chat]:
 
     Protocol: section 2.1; GET, which Studio needs and the cloud takes.
     """
-    call = Call("GET", "/v3/chat/retrieve", query=_ids(conversation_id, chat_id), repeatable=True)
+    call = Call("GET", RETRIEVE, query=_ids(conversation_id, chat_id), repeatable=True)
     return (yield from send(call)).read(Chat)
 
 
@@ -281,9 +309,7 @@ def messages_of(*, conversation_id: str, chat_id: str) -> Flow[list[Message]]:
 
     Protocol: section 2.4.
     """
-    call = Call(
-        "GET", "/v3/chat/message/list", query=_ids(conversation_id, chat_id), repeatable=True
-    )
+    call = Call("GET", MESSAGES, query=_ids(conversation_id, chat_id), repeatable=True)
     return (yield from send(call)).read_list(Message)
 
 
@@ -307,12 +333,12 @@ def cancel(*, conversation_id: str, chat_id: str) -> Flow[Chat]:
     Protocol: section 2.5.
     """
     ids = _ids(conversation_id, chat_id)
-    call = Call("POST", "/v3/chat/cancel", json=ids, repeatable=True)
+    call = Call("POST", CANCEL, json=ids, repeatable=True)
     try:
         return (yield from send(call)).read(Chat)
     except ConflictError:
         chat = yield from retrieve(conversation_id=conversation_id, chat_id=chat_id)
-        if chat.status in {"completed", "failed", "canceled"}:
+        if chat.status in OVER_STATUSES:
             return chat
         raise
 
@@ -320,7 +346,7 @@ def cancel(*, conversation_id: str, chat_id: str) -> Flow[Chat]:
 def quick_cancel(*, conversation_id: str, chat_id: str) -> Flow[None]:
     """Cancel a chat as far as that goes quickly; that it cannot be cancelled is no error."""
     ids = _ids(conversation_id, chat_id)
-    call = Call("POST", "/v3/chat/cancel", json=ids, timeout=CANCEL_SECONDS)
+    call = Call("POST", CANCEL, json=ids, timeout=CANCEL_SECONDS)
     try:
         yield from send(call)
     except CozeError:
@@ -342,7 +368,8 @@ def submit_tool_outputs(
 
     Raises:
         ValueError: No output, or two for the same call.
-        CozeError: The server refused. It is never sent twice.
+        CozeError: The server refused. It is sent again only if the server turned it away unseen,
+            for too many requests.
 
     Example:
         >>> client.chat.submit_tool_outputs(
@@ -393,7 +420,7 @@ def stream_tool_outputs(
     """
     call = _submit_call(conversation_id, chat_id, tool_outputs, stream=True)
     return StreamRequest(
-        call, cancel_on_close, _check_seconds("deadline", deadline), chat_id, conversation_id
+        call, cancel_on_close, check_seconds("deadline", deadline), chat_id, conversation_id
     )
 
 
@@ -433,7 +460,7 @@ def _create_call(body: dict[str, object], conversation_id: str | None, *, stream
     # the cloud and Studio have different defaults (section 2.2).
     return Call(
         "POST",
-        _CREATE,
+        CREATE,
         query={"conversation_id": conversation_id},
         json={**body, "stream": stream},
         stream=stream,
@@ -451,7 +478,7 @@ def _submit_call(
     outputs = [output.model_dump() for output in tool_outputs]
     return Call(
         "POST",
-        _SUBMIT,
+        SUBMIT,
         query=_ids(conversation_id, chat_id),
         json={"tool_outputs": outputs, "stream": stream},
         stream=stream,
@@ -463,9 +490,3 @@ def _ids(conversation_id: str, chat_id: str) -> dict[str, str]:
         "conversation_id": check_id("conversation_id", conversation_id),
         "chat_id": check_id("chat_id", chat_id),
     }
-
-
-def _check_seconds(name: str, value: float | None) -> float | None:
-    if value is not None and not value > 0:
-        raise ValueError(f"{name} must be more than 0 seconds")
-    return value

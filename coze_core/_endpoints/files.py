@@ -36,7 +36,7 @@ def upload(file: FileInput) -> Flow[File]:
     Protocol: section 6.3.
     """
     # An upload sent twice leaves a second file behind, which nobody refers to.
-    call = Call("POST", "/v1/files/upload", upload=_upload(file), repeatable=True)
+    call = Call("POST", "/v1/files/upload", upload=upload_of(file), repeatable=True)
     return (yield from send(call)).read(File)
 
 
@@ -59,7 +59,13 @@ def retrieve(*, file_id: str) -> Flow[File]:
     return (yield from send(call)).read(File)
 
 
-def _upload(file: FileInput) -> Upload:
+def upload_of(file: FileInput) -> Upload:
+    """Return a file as it goes on the wire.
+
+    Raises:
+        TypeError: Something else than a file.
+        ValueError: An empty, missing or too large file.
+    """
     if isinstance(file, tuple):
         name, content, *rest = file
         _check_size(len(content))

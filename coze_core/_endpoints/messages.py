@@ -55,12 +55,13 @@ def list(
         conversation_id: The conversation.
         order: Newest first, or oldest first.
         chat_id: Only those of this chat.
-        before_id: Only those before this message.
+        before_id: Only those before this message. The pages then go backwards from it, each in
+            the given order.
         after_id: Only those after this message, in the given order.
         limit: Messages a request, up to 50.
 
     Raises:
-        ValueError: A limit that Coze would refuse.
+        ValueError: A limit that Coze would refuse, or both ends at once.
         CozeError: While iterating: the server refused.
 
     Example:
@@ -73,6 +74,8 @@ def list(
     """
     if not 1 <= limit <= 50:
         raise ValueError("limit must be from 1 to 50")
+    if before_id and after_id:
+        raise ValueError("give before_id or after_id, not both")
     call = Call(
         "POST",
         "/v1/conversation/message/list",
@@ -80,7 +83,7 @@ def list(
         json=given(order=order, chat_id=chat_id, before_id=before_id, after_id=after_id),
         repeatable=True,
     )
-    return Pages(call, Message, "", "cursor", limit, in_body=True)
+    return Pages(call, Message, "", "cursor", limit, in_body=True, backwards=bool(before_id))
 
 
 def newest(*, conversation_id: str) -> Flow[Message | None]:

@@ -18,6 +18,7 @@ from coze_core._identity import anonymous_user_id, user_id_is_known
 from coze_core._memo import Memo
 from coze_core._models import EnterMessage, ToolOutput
 from coze_core._turn import ANSWER_SEPARATOR
+from coze_core._v2 import refuse_options
 from coze_core.dialog._declared import declared_tools
 from coze_core.dialog._format import ResponseFormat
 from coze_core.dialog._history import Entry
@@ -89,13 +90,27 @@ class Ask:
                 f"on_stale_chat must be 'replay' or 'raise', not {self.on_stale_chat!r}"
             )
         check_choice(self.tool_choice, self.tools)
+        if self.plan.protocol == "v2":
+            refuse_options(self.chat)
+            if self.tool_calling == "native":
+                raise ValueError(
+                    "tool_calling='native' needs protocol='v3': a v2 chat cannot wait for "
+                    "results, so use 'auto' or 'prompt' / v2 协议不支持原生工具调用"
+                )
+        if self.plan.chatflow is not None:
+            self.plan.chatflow.refuse(self.chat)
+            if self.tool_calling == "native":
+                raise ValueError(
+                    "tool_calling='native' needs a bot: a chatflow has no local plugins, so use "
+                    "'auto' or 'prompt' / 对话流不支持原生工具调用"
+                )
         if self.plan.history == "server" and not self.saved:
             raise ValueError("history='server' needs auto_save_history=True: Coze must remember")
 
     @property
     def saved(self) -> bool:
         """Whether Coze keeps the turn."""
-        return self.chat.get("auto_save_history") is not False
+        return self.plan.remembers and self.chat.get("auto_save_history") is not False
 
 
 def answer(entries: Sequence[Entry], ask: Ask, memo: Memo) -> Talk[Result]:
@@ -131,7 +146,8 @@ def _tools_in_text(ask: Ask, memo: Memo) -> Talk[tuple[ToolSpec, ...]]:
     """Return the tools that have to be described to the bot."""
     if not ask.tools or ask.tool_calling == "native" or ask.tool_choice == "none":
         return ()
-    if ask.tool_calling == "prompt":
+    told_only = ask.plan.protocol == "v2" or ask.plan.chatflow is not None
+    if ask.tool_calling == "prompt" or told_only:
         return ask.tools
     draft = ask.chat.get("publish_status") == "unpublished_draft"
     own = yield from do(declared_tools(ask.plan.bot_id, draft=draft, memo=memo))
@@ -182,6 +198,14 @@ class _Dialogue:
 
     def _request(self, planned: NewChat, sent: list[EnterMessage], *, again: bool = False) -> Any:
         options = dict(self._ask.chat)
+        chatflow = self._ask.plan.chatflow
+        if chatflow is not None:
+            return chatflow.request(
+                options,
+                user_id=str(self._ask.user_id),
+                messages=sent,
+                conversation_id=planned.conversation_id,
+            )
         if again:
             options.pop("shortcut_command", None)  # it has been run already
         variables = {**(options.pop("custom_variables", None) or {}), **planned.custom_variables}
@@ -313,7 +337,9 @@ class _Dialogue:
         else:
             said = Entry("assistant", turn.answer or "-")
             kept_messages = [*request_messages, said][-self._ask.plan.limit + 1 :]
-            planned = NewChat(kept_messages, None, self._variables)
+            # What Coze does not keep needs no conversation of its own, but may have a name.
+            named = None if self._ask.plan.remembers else self._ask.plan.conversation_id
+            planned = NewChat(kept_messages, named, self._variables)
             sent = [*planned.messages, words]
         lead = ANSWER_SEPARATOR if outcome.listener.text and not outcome.listener.json else ""
         thoughts = ANSWER_SEPARATOR if turn.reasoning else ""

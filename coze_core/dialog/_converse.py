@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncGenerator, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -9,6 +10,7 @@ import anyio
 import anyio.to_thread
 
 from coze_core._errors import CozeError
+from coze_core._unlisted import Unlisted
 from coze_core.dialog._answer import Ask, answer
 from coze_core.dialog._history import Entry
 from coze_core.dialog._pieces import Piece, Result
@@ -119,7 +121,10 @@ class AsyncDialogue(_Dialogue["AsyncCozeClient"]):
         >>> dialogue.result.text  # doctest: +SKIP
     """
 
-    async def __aiter__(self) -> AsyncGenerator[Sequence[Piece], None]:
+    def __aiter__(self) -> Unlisted[Sequence[Piece]]:
+        return Unlisted(self._pieces())
+
+    async def _pieces(self) -> AsyncGenerator[Sequence[Piece], None]:
         going = self._advance()
         while going:
             step = self._step
@@ -127,8 +132,11 @@ class AsyncDialogue(_Dialogue["AsyncCozeClient"]):
             try:
                 if isinstance(step, Listen):
                     listener = step.listener
-                    async with self._client.open_stream(step.request) as stream:
-                        async for batch in stream.batches():
+                    async with (
+                        self._client.open_stream(step.request) as stream,
+                        contextlib.aclosing(Unlisted(stream.batches())) as batches,
+                    ):
+                        async for batch in batches:
                             pieces = listener.hear(batch, stream.turn)
                             if pieces:
                                 yield pieces

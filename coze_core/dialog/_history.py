@@ -6,10 +6,13 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 EntryRole: TypeAlias = Literal["user", "assistant", "tool", "system"]
 MediaKind: TypeAlias = Literal["image", "file", "audio"]
+# Frameworks complete cut JSON, which would make a call out of half of one, and take other JSON for
+# arguments. Their readers give up at a bracket that closes nothing, and at once.
+_UNREADABLE: Final = "]not JSON: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +22,43 @@ class CallEntry:
     Attributes:
         id: The call's id.
         name: The tool's name.
-        arguments: JSON text.
+        arguments: JSON text; of a call that could not be read, what the bot wrote.
     """
 
     id: str
     name: str
     arguments: str
+
+
+def unreadable(text: str) -> str:
+    """Return a broken call's text as frameworks are given it, so that none makes a call of it.
+
+    Args:
+        text: What the bot wrote.
+
+    Example:
+        >>> unreadable('{"city": "Par')
+        ']not JSON: {"city": "Par'
+    """
+    return _UNREADABLE + text
+
+
+def is_unreadable(arguments: str | None) -> bool:
+    """Whether arguments are those of a broken call, as `unreadable` made them.
+
+    Args:
+        arguments: What a framework has kept.
+    """
+    return arguments is not None and arguments.startswith(_UNREADABLE)
+
+
+def raw_arguments(arguments: str) -> str:
+    """Return arguments as the bot wrote them, whether they could be read or not.
+
+    Args:
+        arguments: What a framework has kept.
+    """
+    return arguments.removeprefix(_UNREADABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +123,10 @@ def digest(entries: Sequence[Entry]) -> str:
     for entry in entries:
         if entry.role == "system" or not entry.says_something:
             continue
-        calls = [(call.name, _canonical(call.arguments)) for call in entry.tool_calls]
+        if entry.role == "assistant" and not (entry.text.strip() or entry.tool_calls):
+            continue
+        # Frameworks keep broken calls apart from good ones, so their order is lost.
+        calls = sorted((call.name, _canonical(call.arguments)) for call in entry.tool_calls)
         # Frameworks keep the media of an answer in several ways, and they are not sent again.
         media = [_media_key(item) for item in entry.media if entry.role != "assistant"]
         parts = [entry.role, entry.text.strip(), calls, entry.tool_call_id, media]
@@ -101,7 +138,7 @@ def _canonical(arguments: str) -> str:
     """Frameworks write the same arguments with other spaces and orders."""
     try:
         return json.dumps(json.loads(arguments or "{}"), sort_keys=True)
-    except ValueError:
+    except (ValueError, RecursionError):
         return arguments
 
 

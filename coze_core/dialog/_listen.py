@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 
 from coze_core._turn import Increment, Turn
 from coze_core.dialog._format import JsonFilter
-from coze_core.dialog._parser import BrokenCall, ToolCallParser, WrittenCall
+from coze_core.dialog._parser import BrokenCall, ToolCallParser
 from coze_core.dialog._pieces import CallPiece, Piece
 from coze_core.dialog._stop import StopMatcher
+from coze_core.dialog._written import WrittenCall
 
 
 class Listener:
@@ -164,7 +166,9 @@ class Listener:
             error: What is wrong with it, if anything.
         """
         place = self._first_call + len(self.calls)
-        id = id or f"call_{turn.chat_id or 0}_{self._round}{place}"
+        if not id:  # a chat without an id must not have the calls of another
+            chat = turn.chat_id or secrets.token_hex(8)
+            id = f"call_{chat}_{self._round}{place}"
         piece = CallPiece(place, id, name, arguments, error)
         self.calls.append(piece)
         return piece

@@ -45,7 +45,7 @@ class Marker:
         pending: The calls that the chat waits for.
         prompted: Ids of calls that were made in text, not by Coze.
         interrupted: Whether the run paused to ask something; the next message is the answer.
-        digest: Fingerprint of the history up to and with this answer.
+        digest: Fingerprint of the history up to and with this answer; `""` if the client keeps it.
         said: Fingerprint of the instructions that the conversation has been given.
         answers: Ids of the answer messages of this chat so far.
         spent: Tokens of this chat that have been reported so far: input, output, total.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import wave
 from collections.abc import Callable
 from typing import Final
 
@@ -30,9 +28,6 @@ _SUFFIXES: Final = {
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
 }
 _USUAL: Final[dict[MediaKind, str]] = {"image": "png", "audio": "wav", "file": "bin"}
-# Spoken answers: raw samples without a header (protocol notes, section 3.8).
-_RATE: Final = 24_000
-_BYTES: Final = 2
 
 
 def medium(
@@ -43,6 +38,7 @@ def medium(
     data: bytes | str | Callable[[], bytes] | None = None,
     media_type: str | None = None,
     name: str | None = None,
+    told: bool = False,
 ) -> Media:
     """Return an image, file or sound from what a framework has of it.
 
@@ -53,10 +49,14 @@ def medium(
         data: The content: bytes, base64 text, or a function that reads it when it is needed.
         media_type: Its media type, such as `image/png`.
         name: Its file name, if it has one.
+        told: Whether it is only told of in words, as that of an answer is: then nothing is refused.
 
     Raises:
         ValueError: An address that Coze cannot fetch, or nothing at all.
     """
+    if told:
+        address = url or (None if data else file_id)
+        return _mentioned(kind, address, data, name or _name(kind, media_type))
     if url is not None and url.startswith("data:"):
         head, comma, data = url.removeprefix("data:").partition(",")
         if not comma or not head.endswith(";base64"):
@@ -70,25 +70,19 @@ def medium(
         raise ValueError(f"the {kind} is empty: give it a url, a file_id or base64 content")
     if data is not None and not data:
         raise ValueError(f"the {kind} is empty")
+    return Media(kind, url, file_id, data, name or _name(kind, media_type))
+
+
+def _name(kind: MediaKind, media_type: str | None) -> str:
     known = (media_type or "").lower()
     suffix = _SUFFIXES.get(known) or known.partition("/")[2].removeprefix("x-") or _USUAL[kind]
-    return Media(kind, url, file_id, data, name or f"{kind}.{suffix}")
+    return f"{kind}.{suffix}"
 
 
-def playable(samples: bytes) -> tuple[bytes, str]:
-    """Return a spoken answer as a file that can be played, and its media type.
-
-    Args:
-        samples: `Turn.audio`: 24 kHz, 16 bit, mono, without a header.
-    """
-    if samples.startswith(b"RIFF"):
-        return samples, "audio/wav"
-    if samples.startswith(b"OggS"):
-        return samples, "audio/ogg"
-    out = io.BytesIO()
-    with wave.open(out, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(_BYTES)
-        file.setframerate(_RATE)
-        file.writeframes(samples)
-    return out.getvalue(), "audio/wav"
+def _mentioned(
+    kind: MediaKind, address: str | None, data: bytes | str | Callable[[], bytes] | None, name: str
+) -> Media:
+    if address is not None and not address.startswith("data:"):
+        return Media(kind, address, name=name)
+    content = data or address
+    return Media(kind, data=content, name=name) if content else Media(kind, name, name=name)

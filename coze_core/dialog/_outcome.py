@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from coze_core._models import Message, ToolCall, Usage
 from coze_core._turn import Increment, Turn, message_event
-from coze_core.dialog._history import CallEntry, Entry, digest
+from coze_core.dialog._history import CallEntry, Entry, digest, raw_arguments, unreadable
 from coze_core.dialog._listen import Listener
 from coze_core.dialog._marker import Marker, Pending, portable_id
 from coze_core.dialog._pieces import CallPiece, Piece, Result
@@ -70,7 +70,7 @@ class Outcome:
         pieces: list[Piece] = []
         for broken in self.listener.broken():
             if broken.name:
-                text = json.dumps(broken.text.strip(), ensure_ascii=False)
+                text = unreadable(broken.text.strip())
                 pieces.append(
                     self.listener.call(broken.name, text, self.turn, error=broken.problem)
                 )
@@ -99,14 +99,14 @@ class Outcome:
         turn, listener = self.turn, self.listener
         text = self._text + (listener.text if streamed else listener.whole_text(turn))
         calls = tuple(self.calls)
-        good = tuple(CallEntry(c.id, c.name, c.arguments) for c in calls if c.error is None)
+        made = tuple(CallEntry(c.id, c.name, raw_arguments(c.arguments)) for c in calls)
         native = {call.id for call in self._pending}
         before = self._before
         # Frameworks count a message's state as tokens and show it to models: as little as it takes.
         waits = turn.status == "requires_action"
         serves = options.history == "server" or options.conversation_id is not None
         answers = (*(before.answers if before else ()), *turn.message_ids)
-        answer = Entry("assistant", text, tool_calls=good)
+        answer = Entry("assistant", text, tool_calls=made)
         marker = Marker(
             turn.conversation_id or "",
             turn.chat_id or "",
@@ -198,14 +198,10 @@ def _arguments(call: ToolCall) -> tuple[str, str | None]:
         return "{}", None
     try:
         arguments = json.loads(call.arguments)
-    except ValueError as error:
-        # Frameworks complete cut JSON, which would make a call out of half of one; text within a
-        # JSON string they leave alone, and the call invalid.
-        return json.dumps(
-            call.arguments, ensure_ascii=False
-        ), f"its arguments are not JSON: {error}"
+    except (ValueError, RecursionError) as error:
+        return unreadable(call.arguments), f"its arguments are not JSON: {error}"
     if not isinstance(arguments, dict):
-        return json.dumps(call.arguments, ensure_ascii=False), "its arguments are no JSON object"
+        return unreadable(call.arguments), "its arguments are no JSON object"
     return json.dumps(arguments, ensure_ascii=False), None
 
 
@@ -213,7 +209,7 @@ def _question(call: ToolCall) -> str:
     """Return what a workflow asks; the form of the arguments is not documented (section 5.2)."""
     try:
         arguments = json.loads(call.arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         return call.arguments
     if isinstance(arguments, dict):
         for name in ("question", "content", "text", "message"):

@@ -7,30 +7,17 @@ end of the answer. All other text passes as it is, at once but for what may yet 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from coze_core.dialog._tools import CLOSE, OPEN
+from coze_core.dialog._written import WrittenCall, calls_in
 
 _IN_CALL: Final = re.compile(r'["\\]|' + re.escape(CLOSE))
 _FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})")
-_FENCED: Final = re.compile(r"\s*```\w*\n(.*?)\n?\s*```\s*", re.DOTALL)
 _HEAD: Final = 200  # characters of a line that tell what kind of line it is
 _QUOTES: Final = "`\"'“‘「『"
-
-
-class WrittenCall(NamedTuple):
-    """A call that was read.
-
-    Attributes:
-        name: The tool's name.
-        arguments: JSON text of an object.
-    """
-
-    name: str
-    arguments: str
 
 
 class BrokenCall(NamedTuple):
@@ -126,7 +113,7 @@ class ToolCallParser:
 
     def _ended(self, call: _Call) -> Iterator[str | WrittenCall]:
         self._call = None
-        read = _calls(call.body, self._names)
+        read = calls_in(call.body, self._names)
         if call.doubtful:
             self._doubtful_text += call.whole
             if isinstance(read, list):
@@ -171,7 +158,7 @@ class ToolCallParser:
                 inner.give_up()
                 yield from self._ended_early(inner)
             return
-        read = _calls(call.body, self._names)
+        read = calls_in(call.body, self._names)
         if isinstance(read, list):
             yield from self._ended(call)
         elif call.doubtful:
@@ -245,7 +232,7 @@ class _Lines:
         first, *others = text.split("\n")
         self._add(first)
         for line in others:
-            self._fence = _fence_after(self._head, self._fence)
+            self._fence = self._fence_after()
             self.begin_line()
             self._add(line)
 
@@ -260,7 +247,7 @@ class _Lines:
 
     def kind_after(self, space: str) -> str:
         """Say what a call would be here, after this space: `call`, `doubtful` or `text`."""
-        fence = _fence_after(self._head, self._fence) if "\n" in space else self._fence
+        fence = self._fence_after() if "\n" in space else self._fence
         if fence or ("\n" not in space and _FENCE.match(self._head)):
             return "text"
         if "\n" in space or not self._last:
@@ -268,16 +255,18 @@ class _Lines:
         quoted = self._last in _QUOTES or self._ticks % 2 or self._head.startswith(">")
         return "text" if quoted else "doubtful"
 
-
-def _fence_after(line: str, fence: str) -> str:
-    match = _FENCE.match(line)
-    if match is None:
-        return fence
-    mark = match.group(1)
-    if not fence:
-        return mark
-    closes = mark[0] == fence[0] and len(mark) >= len(fence) and not line[match.end() :].strip()
-    return "" if closes else fence
+    def _fence_after(self) -> str:
+        """Return the characters of the fence that we are in when this line has ended, or `""`."""
+        match = _FENCE.match(self._head)
+        if match is None:
+            return self._fence
+        mark = match.group(1)
+        if not self._fence:
+            # By CommonMark a line such as ```x``` is code within a line and opens nothing.
+            within = mark[0] == "`" and self._ticks > len(mark)
+            return "" if within else mark
+        closes = mark[0] == self._fence[0] and len(mark) >= len(self._fence)
+        return "" if closes and not self._head[match.end() :].strip() else self._fence
 
 
 def _may_begin_call(text: str) -> int:
@@ -300,45 +289,3 @@ def _joined(pieces: Iterator[str | WrittenCall]) -> list[str | WrittenCall]:
         else:
             found.append(piece)
     return found
-
-
-def _calls(body: str, names: Sequence[str]) -> list[WrittenCall] | tuple[str, str]:
-    """Return the calls in a block, or what is wrong with it and the name that it has."""
-    fenced = _FENCED.fullmatch(body)
-    text = (fenced.group(1) if fenced else body).strip()
-    values: list[object] = []
-    position = 0
-    while position < len(text):
-        try:
-            value, position = json.JSONDecoder().raw_decode(text, position)
-        except ValueError as error:
-            guess = re.search(r'"name"\s*:\s*"([^"]*)"', text)
-            return f"it is not JSON ({error})", guess.group(1) if guess else ""
-        values += value if isinstance(value, list) else [value]
-        position += len(text[position:]) - len(text[position:].lstrip(" \t\r\n,"))
-    if not values:
-        return "it is empty", ""
-    found = [_call(value, names) for value in values]
-    wrong = next((item for item in found if not isinstance(item, WrittenCall)), None)
-    if wrong is not None:
-        return wrong[0], wrong[1]
-    return [item for item in found if isinstance(item, WrittenCall)]
-
-
-def _call(value: object, names: Sequence[str]) -> WrittenCall | tuple[str, str]:
-    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-        return 'it is not an object with a "name"', ""
-    name = value["name"]
-    if name not in names:
-        return f"there is no tool {name!r}, only {', '.join(names)}", name
-    arguments = value.get("arguments", value.get("parameters"))
-    if isinstance(arguments, str):
-        try:
-            arguments = json.loads(arguments or "{}")
-        except ValueError as error:
-            return f"its arguments are not JSON ({error})", name
-    if arguments is None:
-        arguments = {}
-    if not isinstance(arguments, dict):
-        return "its arguments are not a JSON object", name
-    return WrittenCall(name, json.dumps(arguments, ensure_ascii=False))

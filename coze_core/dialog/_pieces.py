@@ -18,7 +18,7 @@ class CallPiece(NamedTuple):
         place: Its place among the calls of this answer.
         id: Its id, never empty and never the same twice.
         name: The tool's name.
-        arguments: JSON text; not of an object if the call is broken.
+        arguments: JSON text of an object; of a broken call `unreadable` text.
         error: What is wrong with it, or None.
     """
 

@@ -12,7 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
+from coze_core._config import ProtocolName, check_protocol
 from coze_core._models import EnterMessage, MediaItem
+from coze_core._v2 import text_only
+from coze_core.dialog._chatflow import Chatflow
 from coze_core.dialog._history import Entry, Media, digest
 from coze_core.dialog._marker import Marker
 from coze_core.dialog._tools import written_calls, written_result
@@ -32,8 +35,11 @@ class PlanOptions:
         history: Who remembers.
         system: `prefix` puts system text before the first user message sent, `variable:<name>`
             into a variable of the bot's prompt, `error` refuses it. Coze has no system role.
-        conversation_id: A conversation to go on with; implies `history="server"`.
+        conversation_id: A conversation to go on with; implies `history="server"`. In version 2,
+            which keeps none, a name for it.
         limit: The most messages to send.
+        protocol: The version of the chat API.
+        chatflow: A chatflow in the bot's place; then bot_id is its id.
 
     Raises:
         ValueError: If an option is none of these.
@@ -44,11 +50,28 @@ class PlanOptions:
     system: str = "prefix"
     conversation_id: str | None = None
     limit: int = MAX_MESSAGES
+    protocol: ProtocolName = "v3"
+    chatflow: Chatflow | None = None
 
     def __post_init__(self) -> None:
+        check_protocol(self.protocol)
+        if self.chatflow is not None and self.protocol == "v2":
+            raise ValueError("a chatflow needs protocol='v3' / 对话流需要 protocol='v3'")
+        if self.chatflow is not None and self.system.startswith("variable:"):
+            raise ValueError("a chatflow has no prompt variables: use system='prefix'")
         if self.history not in {"client", "server"}:
             raise ValueError(f"history must be 'client' or 'server', not {self.history!r}")
         check_system(self.system)
+        if not self.remembers and self.history == "server":
+            raise ValueError(
+                "history='server' needs protocol='v3': v2 keeps no conversation, so use "
+                "history='client' / v2 协议不保存会话，请使用 history='client'"
+            )
+
+    @property
+    def remembers(self) -> bool:
+        """Whether Coze keeps conversations and chats that one can go on with."""
+        return self.protocol != "v2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +171,7 @@ def plan(
     if wording.closing:
         question = sent[-1]
         sent[-1] = replace(question, text=_GAP.join(filter(None, (question.text, wording.closing))))
-    _check_media(sent)
+    _check_media(sent, options)
     abandoned = _abandoned(spoken, options)
     return NewChat(
         sent, place.conversation_id, variables, dropped, place.known_chats, said, abandoned
@@ -167,6 +190,8 @@ class _Place:
     @classmethod
     def find(cls, entries: Sequence[Entry], options: PlanOptions, *, afresh: bool) -> _Place:
         named = options.conversation_id
+        if not options.remembers:
+            return cls(named)
         answers = [place for place, entry in enumerate(entries) if entry.role == "assistant"]
         for position in reversed(answers):
             marker = own_marker(entries[position], options)
@@ -187,8 +212,9 @@ class _Place:
             if options.history == "client":
                 return cls()
             # Edited, regenerated or trimmed histories are not what the conversation holds, nor
-            # are answers that Coze did not keep (protocol notes, section 2.5).
-            linear = marker.digest in {"", digest(entries[: position + 1])}
+            # are answers that Coze did not keep (protocol notes, section 2.5). Answers without a
+            # fingerprint, as those to client histories are, may have been edited since.
+            linear = marker.digest == digest(entries[: position + 1])
             return known if linear and marker.status in {"", "completed"} else cls()
         return cls(named)
 
@@ -203,6 +229,8 @@ def own_marker(entry: Entry, options: PlanOptions) -> Marker | None:
     marker = Marker.read(entry.marker)
     if marker is None or entry.role != "assistant" or marker.bot_id != options.bot_id:
         return None
+    if not options.remembers:
+        return None  # what another version of the API may still hold cannot be reached
     if options.conversation_id not in {None, marker.conversation_id}:
         return None
     return marker
@@ -229,7 +257,14 @@ def _check_question(entries: Sequence[Entry]) -> None:
         raise ValueError("the user's last message is empty: there is nothing to ask")
 
 
-def _check_media(entries: Sequence[Entry]) -> None:
+def _check_media(entries: Sequence[Entry], options: PlanOptions) -> None:
+    if options.protocol == "v2" and any(entry.media for entry in entries):
+        raise text_only()
+    if options.chatflow is not None and any(entry.media for entry in entries):
+        raise ValueError(
+            "a chatflow is told text only: pass the file as one of its inputs, parameters= / "
+            "对话流只接收文本消息，请通过 parameters 传入文件"
+        )
     if any(entry.media for entry in entries) and not any(entry.text.strip() for entry in entries):
         raise ValueError(
             "Coze does not take an image or a file alone: add a text that says what to do with it "
@@ -284,7 +319,12 @@ def _calls(entry: Entry, wording: Wording) -> str:
 
 def _shown(entry: Entry) -> str:
     """Tell of the media of an answer; only a user's can be sent (protocol notes, section 4.4)."""
-    return " ".join(f"[{item.kind}: {item.url or item.name}]" for item in entry.media)
+    spoken = entry.marker and entry.text.strip()  # the sound of Coze's own answers is their text
+    return " ".join(
+        f"[{item.kind}: {item.url or item.name}]"
+        for item in entry.media
+        if not (spoken and item.kind == "audio" and item.data is not None)
+    )
 
 
 def _told(results: Sequence[Entry], names: Mapping[str, str], wording: Wording) -> Entry:

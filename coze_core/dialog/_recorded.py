@@ -22,7 +22,7 @@ from coze_core._errors import (
     NotFoundError,
 )
 from coze_core._events import FunctionCallCompleted
-from coze_core._models import Chat, Message, ToolOutput
+from coze_core._models import Chat, Message, ToolOutput, whole_number
 from coze_core._polling import poll_until
 from coze_core._turn import Increment, Turn, message_event
 from coze_core.dialog._history import Entry
@@ -182,7 +182,7 @@ def _new(
 
 def _when(message: Message) -> tuple[int, int]:
     """The list is not in the order of time (section 2.4); times and ids are."""
-    return (message.created_at or 0, int(message.id) if message.id.isdigit() else 0)
+    return (message.created_at or 0, whole_number(message.id) or 0)
 
 
 def _since(found: Chat, new: Sequence[Message]) -> Recorded:

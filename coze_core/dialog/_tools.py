@@ -122,11 +122,14 @@ def demand(choice: str | None) -> str:
 
 def written_calls(calls: Iterable[CallEntry]) -> str:
     """Return calls of the past as a bot would have written them."""
-    return "\n".join(
-        f'{OPEN}\n{{"name": {json.dumps(call.name, ensure_ascii=False)}, '
-        f'"arguments": {call.arguments or "{}"}}}\n{CLOSE}'
-        for call in calls
-    )
+    return "\n".join(map(_written, calls))
+
+
+def _written(call: CallEntry) -> str:
+    if call.arguments.startswith(OPEN):
+        return call.arguments  # one that could not be read, as it was written
+    name = json.dumps(call.name, ensure_ascii=False)
+    return f'{OPEN}\n{{"name": {name}, "arguments": {call.arguments or "{}"}}}\n{CLOSE}'
 
 
 def written_result(name: str, text: str) -> str:

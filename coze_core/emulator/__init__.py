@@ -26,12 +26,23 @@ from coze_core.emulator._emulator import DEFAULT_TOKEN, Emulator, RecordedReques
 from coze_core.emulator._faults import Fault, Faults
 from coze_core.emulator._openai_bot import openai_bot
 from coze_core.emulator._state import USER_ID, WORKSPACE_ID
+from coze_core.emulator._workflows import (
+    Ask,
+    Heartbeat,
+    Output,
+    Parameter,
+    Say,
+    Workflow,
+    WorkflowContext,
+    WorkflowFail,
+)
 from coze_core.emulator.transport import EmulatorTransport
 
 __all__ = [
     "DEFAULT_TOKEN",
     "USER_ID",
     "WORKSPACE_ID",
+    "Ask",
     "Audio",
     "Bot",
     "BotContext",
@@ -44,19 +55,26 @@ __all__ = [
     "Fault",
     "Faults",
     "FollowUp",
+    "Heartbeat",
     "Knowledge",
     "NextAnswer",
     "OAuthApp",
+    "Output",
+    "Parameter",
     "Part",
     "Pause",
     "Question",
     "Reasoning",
     "RecordedRequest",
     "Requests",
+    "Say",
     "ServerTool",
     "ToolCall",
     "ToolResult",
     "Usage",
     "Verbose",
+    "Workflow",
+    "WorkflowContext",
+    "WorkflowFail",
     "openai_bot",
 ]

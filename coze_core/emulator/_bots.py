@@ -209,6 +209,7 @@ class Bot:
         published: Whether it is published to the API channel.
         tools: The names of its local plugins.
         fault: What goes wrong with every chat of it.
+        variables: What it keeps of each user: names and default values.
 
     Example:
         >>> async def shout(messages, context):
@@ -226,6 +227,7 @@ class Bot:
     prologue: str = ""
     suggested_questions: Sequence[str] = ()
     fault: Fault | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.name:

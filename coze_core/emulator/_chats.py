@@ -34,11 +34,12 @@ def create(state: State, request: Request) -> Reply:
     _check_extra(body)
     bot = _bot(state, bot_id, draft=body.get("publish_status") == "unpublished_draft")
     _check_files(state, messages)
-    conversation = _conversation(state, request, bot)
-    chat = _new_chat(state, bot, user_id, conversation, saved=saved, options=options)
+    # In the query: a body field of that name is not honoured.
+    conversation = conversation_of(state, request.query.get("conversation_id") or "", bot)
+    chat = new_chat(state, bot, user_id, conversation, saved=saved, options=options)
     if not messages and not body.get("shortcut_command"):
         raise ApiError(4000, "additional_messages must not be empty")
-    extra = _keep_messages(state, chat, messages)
+    extra = keep_messages(state, chat, messages)
     run = ChatRun(chat, bot, extra, store=state.store, clock=state.clock, profile=state.profile)
     state.runs[chat["id"]] = run
     position = run.start()
@@ -85,8 +86,12 @@ def _check_files(state: State, messages: list[Document]) -> None:
                 raise ApiError(4000, f"Invalid file_id: {id}")
 
 
-def _conversation(state: State, request: Request, bot: Bot) -> Document:
-    id = request.query.get("conversation_id") or ""  # a body field of that name is not honoured
+def conversation_of(state: State, id: str, bot: Bot) -> Document:
+    """Return a conversation that is free, or a new one.
+
+    Raises:
+        ApiError: If it does not exist, or a chat runs in it.
+    """
     if not id:
         return state.new_conversation(bot_id=bot.id)
     found = state.conversation(id)
@@ -97,7 +102,7 @@ def _conversation(state: State, request: Request, bot: Bot) -> Document:
     return found
 
 
-def _new_chat(
+def new_chat(
     state: State,
     bot: Bot,
     user_id: str,
@@ -106,6 +111,7 @@ def _new_chat(
     saved: bool,
     options: dict[str, Any],
 ) -> Document:
+    """Return a chat that has just been made."""
     return {
         "id": state.clock.new_id(),
         "conversation_id": conversation["id"],
@@ -122,7 +128,7 @@ def _new_chat(
     }
 
 
-def _keep_messages(state: State, chat: Document, messages: list[Document]) -> list[Document]:
+def keep_messages(state: State, chat: Document, messages: list[Document]) -> list[Document]:
     """Store the messages that came with a chat; return those that are not to be stored."""
     if not chat["auto_save_history"]:
         return messages

@@ -51,7 +51,7 @@ def number(value: object, name: str, default: int, lowest: int, highest: int) ->
     """Return a number within bounds, from JSON or from a query."""
     if value is None or value == "":
         return default
-    if isinstance(value, bool) or not str(value).isdigit():
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,18}", str(value)):
         raise ApiError(4000, f"Invalid value of {name}: expected an integer")
     found = int(str(value))
     if not lowest <= found <= highest:
@@ -133,7 +133,7 @@ def message(item: object, *, saved: bool, studio: bool) -> Document:
 def _object_string(content: str, *, studio: bool) -> str:
     try:
         items = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ApiError(4000, "Invalid object_string: not JSON") from None
     if not isinstance(items, list) or not items:
         raise ApiError(4000, "Invalid object_string: expected a list of items")

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 from coze_core.emulator._access import Grant, OAuthApp
 from coze_core.emulator._bots import Bot
 from coze_core.emulator._builtin import builtin_bots
+from coze_core.emulator._builtin_workflows import builtin_workflows
 from coze_core.emulator._faults import Faults
 from coze_core.emulator._http import OAuthApiError, Request, Response
 from coze_core.emulator._oauth import answer_device
@@ -21,6 +22,7 @@ from coze_core.emulator._profile import PROFILES, ProfileName
 from coze_core.emulator._service import Service
 from coze_core.emulator._state import State
 from coze_core.emulator._store import Store
+from coze_core.emulator._workflows import Workflow
 from coze_core.emulator.server import Server
 from coze_core.emulator.transport import EmulatorTransport
 
@@ -67,6 +69,7 @@ class Emulator:
         profile: `cloud` for coze.com and coze.cn, `studio` for a self-hosted Coze Studio.
         token: The token that requests must carry.
         bots: Bots besides the built-in ones.
+        workflows: Workflows besides the built-in ones.
         db: A file that survives a restart, or `:memory:`.
         host: Where to listen; the loopback by default.
         port: The port; 0 takes a free one.
@@ -90,6 +93,7 @@ class Emulator:
         profile: ProfileName = "cloud",
         token: str = DEFAULT_TOKEN,
         bots: Sequence[Bot] = (),
+        workflows: Sequence[Workflow] = (),
         db: str = ":memory:",
         host: str = "127.0.0.1",
         port: int = 0,
@@ -109,6 +113,8 @@ class Emulator:
         self._lock = threading.Lock()
         for bot in [*builtin_bots(), *bots]:
             self.add_bot(bot)
+        for workflow in [*builtin_workflows(), *workflows]:
+            self.add_workflow(workflow)
 
     def __repr__(self) -> str:
         return f"Emulator({self._state.profile.name!r}, bots={sorted(self.bots)})"
@@ -138,6 +144,32 @@ class Emulator:
             KeyError: If there is no bot of that name.
         """
         return self.bots[name].id
+
+    # -- workflows
+
+    @property
+    def workflows(self) -> dict[str, Workflow]:
+        """The workflows by name."""
+        return {workflow.name: workflow for workflow in self._state.workflows.values()}
+
+    def add_workflow(self, workflow: Workflow) -> Workflow:
+        """Add a workflow and return it.
+
+        Raises:
+            ValueError: If its name or id is taken.
+        """
+        if workflow.name in self.workflows or workflow.id in self._state.workflows:
+            raise ValueError(f"there is a workflow {workflow.name!r} with that name or id already")
+        self._state.workflows[workflow.id] = workflow
+        return workflow
+
+    def workflow_id(self, name: str) -> str:
+        """Return the id of a workflow.
+
+        Raises:
+            KeyError: If there is no workflow of that name.
+        """
+        return self.workflows[name].id
 
     # -- who may do what
 
@@ -271,6 +303,8 @@ class Emulator:
             await self._server.stop()
         for run in self._state.runs.values():
             run.stop()
+        for execution in self._state.executions.values():
+            execution.stop()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()

@@ -32,7 +32,7 @@ class Request:
             return {}
         try:
             value = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ApiError(4000, "the request body is not valid JSON") from None
         if not isinstance(value, dict):
             raise ApiError(4000, "the request body must be a JSON object")

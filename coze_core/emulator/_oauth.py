@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from coze_core.emulator._access import Grant, OAuthApp
 from coze_core.emulator._http import OAuthApiError, Request
 from coze_core.emulator._jwts import read_jwt
-from coze_core.emulator._state import Redirect, Reply, State
+from coze_core.emulator._state import AsItIs, Redirect, Reply, State
 
 _CODE_SECONDS: Final = 300
 _DEVICE_SECONDS: Final = 1800
@@ -46,7 +46,8 @@ def _by_jwt(state: State, request: Request, body: Mapping[str, Any]) -> Reply:
         bot_ids=None if bots is None else frozenset(bots),
         session_name=str(claims.get("session_name") or ""),
     )
-    return {"access_token": state.access.issue("czs", granted), "expires_in": int(ends)}
+    token = state.access.issue("czs", granted)
+    return AsItIs(access_token=token, expires_in=int(ends))
 
 
 def _by_code(state: State, request: Request, body: Mapping[str, Any]) -> Reply:
@@ -144,13 +145,15 @@ def device_code(state: State, request: Request, *path: str) -> Reply:
         "ends": state.clock.now() + _DEVICE_SECONDS,
     }
     host = request.headers.get("host", "localhost")
-    return {
-        "device_code": id,
-        "user_code": user_code,
-        "verification_uri": f"http://{host}/open/oauth/device",
-        "expires_in": _DEVICE_SECONDS,
-        "interval": app.interval,
-    }
+    return AsItIs(
+        {
+            "device_code": id,
+            "user_code": user_code,
+            "verification_uri": f"http://{host}/open/oauth/device",
+            "expires_in": _DEVICE_SECONDS,
+            "interval": app.interval,
+        }
+    )
 
 
 def confirm_device(state: State, request: Request) -> Reply:
@@ -192,8 +195,5 @@ def _user_token(state: State, app: OAuthApp) -> Reply:
         "client_id": app.client_id,
         "ends": state.clock.now() + _REFRESH_SECONDS,
     }
-    return {
-        "access_token": state.access.issue("czu", Grant(expires_at=ends)),
-        "expires_in": int(ends),
-        "refresh_token": refresh,
-    }
+    token = state.access.issue("czu", Grant(expires_at=ends))
+    return AsItIs(access_token=token, expires_in=int(ends), refresh_token=refresh)

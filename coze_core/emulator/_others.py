@@ -108,7 +108,7 @@ def retrieve_bot_legacy(state: State, request: Request) -> Reply:
 def list_bots(state: State, request: Request) -> Reply:
     """Return the bots of a workspace, a page at a time."""
     query = request.query
-    _check_workspace(query.get("workspace_id"), "workspace_id")
+    check_workspace(query.get("workspace_id"), "workspace_id")
     wanted = query.get("publish_status") or "published_online"
     if wanted not in {"all", "published_online", "published_draft", "unpublished_draft"}:
         raise ApiError(4000, f"Invalid publish_status: {wanted}")
@@ -140,7 +140,7 @@ def list_bots(state: State, request: Request) -> Reply:
 def list_bots_legacy(state: State, request: Request) -> Reply:
     """Return the published bots of a workspace, in the older form."""
     query = request.query
-    _check_workspace(query.get("space_id"), "space_id")
+    check_workspace(query.get("space_id"), "space_id")
     number = check.number(query.get("page_index"), "page_index", 1, 1, 10**9)
     size = check.number(query.get("page_size"), "page_size", 20, 1, 100)
     bots = [bot for bot in state.bots.values() if bot.published]
@@ -157,7 +157,8 @@ def list_bots_legacy(state: State, request: Request) -> Reply:
     return {"code": 0, "msg": "", "data": {"space_bots": items, "total": len(bots)}}
 
 
-def _check_workspace(id: str | None, name: str) -> None:
+def check_workspace(id: str | None, name: str) -> None:
+    """Refuse another workspace than the only one."""
     if not id:
         raise ApiError(4000, f"The field {name} is required")
     if id != WORKSPACE_ID:

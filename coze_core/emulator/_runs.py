@@ -80,19 +80,24 @@ class ChatRun:
 
     async def events(self, position: int) -> AsyncIterator[bytes]:
         """Yield what is said from this position on, encoded, to the end of this stretch."""
+        async with contextlib.aclosing(self.told(position)) as told:
+            async for name, data in told:
+                yield self._profile.event(name, data)
+                if name == "error" and self._profile.is_studio:
+                    return  # Studio sends nothing after an error
+        yield self._profile.end()
+
+    async def told(self, position: int) -> AsyncGenerator[Event, None]:
+        """Yield what is said from this position on, to the end of this stretch."""
         self.listeners += 1
         try:
             while True:
                 while position < len(self._events):
-                    name, data = self._events[position]
                     position += 1
-                    yield self._profile.event(name, data)
-                    if name == "error" and self._profile.is_studio:
-                        return  # Studio sends nothing after an error
+                    yield self._events[position - 1]
                 if not self.running:
                     break
                 await self._changed.wait()
-            yield self._profile.end()
         finally:
             self.listeners -= 1
             self._stop_if_pointless()

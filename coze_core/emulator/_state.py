@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -13,6 +13,8 @@ from coze_core.emulator._http import ApiError, Clock
 from coze_core.emulator._profile import Profile
 from coze_core.emulator._runs import ChatRun
 from coze_core.emulator._store import Document, Store
+from coze_core.emulator._workflow_runs import WorkflowExecution
+from coze_core.emulator._workflows import Workflow
 
 WORKSPACE_ID = "7350000000000000900"
 USER_ID = "7350000000000000901"
@@ -33,7 +35,20 @@ class Redirect:
     location: str
 
 
-Reply: TypeAlias = Mapping[str, Any] | Stream | Redirect
+class AsItIs(dict[str, Any]):
+    """A reply that gets no envelope and no log id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A reply that is a file."""
+
+    content: bytes
+    content_type: str
+
+
+PlainReply: TypeAlias = Mapping[str, Any] | Stream | Redirect | Download
+Reply: TypeAlias = PlainReply | Awaitable[Mapping[str, Any]]
 
 
 @dataclass
@@ -54,6 +69,8 @@ class State:
     profile: Profile
     bots: dict[str, Bot] = field(default_factory=dict)
     runs: dict[str, ChatRun] = field(default_factory=dict)
+    workflows: dict[str, Workflow] = field(default_factory=dict)
+    executions: dict[str, WorkflowExecution] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
     oauth: OAuthState = field(default_factory=OAuthState)
 

@@ -136,3 +136,8 @@ def test_events_compare_and_show_themselves():
 def test_a_limit_must_be_positive():
     with pytest.raises(ValueError, match="at least 1"):
         SSEDecoder(max_event_bytes=0)
+
+
+def test_a_reconnection_time_that_no_number_holds_is_none():
+    (event,) = SSEDecoder().feed(b"retry:" + b"9" * 5000 + b"\ndata:x\n\n")
+    assert event.retry is None

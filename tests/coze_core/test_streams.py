@@ -193,7 +193,7 @@ def test_connections_are_used_again(emulator, ask):
             if number % 2:  # a server that ends its last event properly, and only then the body
                 emulator.faults.add(Fault(replay=TEXT + b"\n\n", split=500))
             client.chat.stream(**ask("What is 2 + 3?")).until_done()
-        pool = client._driver._client()._transport._pool
+        pool = client._driver._own.client._transport._pool
         assert len(pool.connections) == 1
 
 
@@ -281,6 +281,42 @@ def test_cancelling_a_task_as_the_program_ends_still_tells_the_server(emulator, 
 
     asyncio.run(main())
     assert len(wait_for_cancel(emulator)) == 1
+
+
+@pytest.mark.parametrize("way", ["text", "events", "error"])
+def test_leaving_a_stream_as_the_program_ends_still_tells_the_server(emulator, ask, way):
+    async def main():
+        client = AsyncCozeClient(emulator.token, base_url=emulator.base_url)
+        stream = client.chat.stream(**ask("go", "slow"))
+        if way == "events":
+            async for event in stream:
+                if isinstance(event, MessageDelta):
+                    break
+        else:
+            async for _ in stream.text():
+                if way == "error":
+                    raise ZeroDivisionError
+                break
+
+    expected = pytest.raises(ZeroDivisionError) if way == "error" else contextlib.nullcontext()
+    with expected:
+        asyncio.run(main())
+    assert len(wait_for_cancel(emulator)) == 1
+
+
+def test_closing_a_client_cancels_no_chat_of_a_stream_that_is_open(emulator, ask):
+    async def main():
+        client = AsyncCozeClient(emulator.token, base_url=emulator.base_url)
+        stream = client.chat.stream(**ask("go", "slow"))
+        pieces = stream.text()
+        await anext(pieces)
+        await client.aclose()
+        assert canceled(emulator) == []
+        with pytest.raises(IncompleteStreamError):
+            async for _ in pieces:
+                pass
+
+    asyncio.run(main())
 
 
 def test_a_cancel_that_fails_replaces_nothing(emulator, ask, client):

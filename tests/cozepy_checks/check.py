@@ -1,11 +1,14 @@
 """The official Python SDK, unmodified, against an emulator. Run by the environment that has it.
 
 Usage: python check.py BASE_URL TOKEN ECHO_BOT ASSISTANT_BOT SLOW_BOT WORKSPACE KEY_FILE
+WEATHER_WORKFLOW TRAVEL_WORKFLOW ORDER_CHATFLOW
 """
 
 import asyncio
+import json
 import sys
 import tempfile
+import wave
 from pathlib import Path
 
 import httpx
@@ -13,6 +16,7 @@ from cozepy import (
     AsyncCoze,
     AsyncJWTOAuthApp,
     AsyncTokenAuth,
+    AudioFormat,
     ChatEventType,
     ChatStatus,
     Coze,
@@ -20,6 +24,12 @@ from cozepy import (
     CozePKCEAuthError,
     CozePKCEAuthErrorType,
     DeviceOAuthApp,
+    DocumentBase,
+    DocumentChunkStrategy,
+    DocumentFormatType,
+    DocumentSourceInfo,
+    DocumentStatus,
+    DocumentUpdateRule,
     JWTAuth,
     JWTOAuthApp,
     Message,
@@ -28,11 +38,14 @@ from cozepy import (
     Scope,
     TokenAuth,
     ToolOutput,
+    VariableValue,
     WebOAuthApp,
+    WorkflowEventType,
 )
 
 BASE_URL, TOKEN, ECHO, ASSISTANT, SLOW, WORKSPACE = sys.argv[1:7]
 PRIVATE_KEY = Path(sys.argv[7])
+WEATHER, TRAVEL, ORDER = sys.argv[8:11]
 coze = Coze(auth=TokenAuth(TOKEN), base_url=BASE_URL)
 question = Message.build_user_question_text("What is 2 + 3?")
 
@@ -171,11 +184,127 @@ def check_oauth():
     assert device.refresh_access_token(token.refresh_token).access_token
 
 
+def check_workflows():
+    run = coze.workflows.runs.create(workflow_id=WEATHER, parameters={"city": "Paris"})
+    assert json.loads(run.data)["city"] == "Paris"
+    events = list(coze.workflows.runs.stream(workflow_id=WEATHER, parameters={"city": "Rome"}))
+    assert events[-1].event == WorkflowEventType.MESSAGE
+    assert json.loads(events[-1].message.content)["city"] == "Rome"
+    started = coze.workflows.runs.create(
+        workflow_id=WEATHER, parameters={"city": "Oslo"}, is_async=True
+    )
+    ids = {"workflow_id": WEATHER, "execute_id": started.execute_id}
+    history = coze.workflows.runs.run_histories.retrieve(**ids)
+    while history.execute_status.value == "Running":
+        history = coze.workflows.runs.run_histories.retrieve(**ids)
+    assert "Oslo" in history.output
+    [asked] = [e for e in coze.workflows.runs.stream(workflow_id=TRAVEL) if e.interrupt]
+    data = asked.interrupt.interrupt_data
+    events = list(
+        coze.workflows.runs.resume(
+            workflow_id=TRAVEL,
+            event_id=data.event_id,
+            resume_data="Rome",
+            interrupt_type=data.type,
+        )
+    )
+    assert events[-1].event == WorkflowEventType.INTERRUPT
+    order = Message.build_user_question_text("coffee")
+    text, _ = streamed(
+        coze.workflows.chat.stream(workflow_id=ORDER, additional_messages=[order], app_id="1")
+    )
+    assert text == "Which size?"
+    listed = coze.workflows.list(workspace_id=WORKSPACE)
+    assert [w.workflow_name for w in listed.items] == ["weather", "travel", "order"]
+    info = coze.workflows.retrieve(workflow_id=WEATHER)
+    assert info.workflow_detail.workflow_name == "weather"
+    versions = coze.workflows.versions.list(workflow_id=WEATHER)
+    assert [v.version for v in versions.items] == ["v0.0.2", "v0.0.1"]
+
+
+async def check_async_workflows():
+    client = AsyncCoze(auth=AsyncTokenAuth(TOKEN), base_url=BASE_URL)
+    run = await client.workflows.runs.create(workflow_id=WEATHER, parameters={"city": "Paris"})
+    assert json.loads(run.data)["city"] == "Paris"
+    stream = client.workflows.runs.stream(workflow_id=WEATHER, parameters={"city": "Rome"})
+    events = [event async for event in stream]
+    assert json.loads(events[-1].message.content)["city"] == "Rome"
+
+
 async def check_async_oauth():
     app = AsyncJWTOAuthApp("cozepy", PRIVATE_KEY.read_text(), "kid-1", base_url=BASE_URL)
     token = await app.get_access_token(ttl=900)
     client = AsyncCoze(auth=AsyncTokenAuth(token.access_token), base_url=BASE_URL)
     assert (await client.users.me()).user_name
+
+
+def check_variables():
+    whose = {"bot_id": ECHO, "connector_uid": "u"}
+    coze.variables.update(data=[VariableValue(keyword="city", value="Paris")], **whose)
+    found = coze.variables.retrieve(keywords=["city"], **whose)
+    assert [(item.keyword, item.value) for item in found] == [("city", "Paris")]
+
+
+def check_datasets_and_documents():
+    made = coze.datasets.create(
+        name="d", space_id=WORKSPACE, format_type=DocumentFormatType.DOCUMENT
+    )
+    whose = {"dataset_id": made.dataset_id}
+    coze.datasets.update(**whose, name="e", description="x")
+    [found] = coze.datasets.list(space_id=WORKSPACE, name="e")
+    assert (found.dataset_id, found.description) == (made.dataset_id, "x")
+    local = DocumentBase(name="a.txt", source_info=DocumentSourceInfo.build_local_file("hello"))
+    page = DocumentBase(
+        name="page",
+        source_info=DocumentSourceInfo.build_web_page("https://example.com"),
+        update_rule=DocumentUpdateRule.build_auto_update(24),
+    )
+    documents = coze.datasets.documents.create(
+        **whose, document_bases=[local, page], chunk_strategy=DocumentChunkStrategy.build_auto()
+    )
+    ids = [item.document_id for item in documents]
+    while any(
+        item.status == DocumentStatus.PROCESSING
+        for item in coze.datasets.process(**whose, document_ids=ids)
+    ):
+        continue
+    coze.datasets.documents.update(document_id=ids[0], document_name="b.txt")
+    listed = list(coze.datasets.documents.list(**whose, page_size=1))
+    assert [item.name for item in listed] == ["b.txt", "page"]
+    assert {item.status for item in listed} == {DocumentStatus.COMPLETED}
+    assert listed[0].char_count == 5
+    coze.datasets.documents.delete(document_ids=ids)
+    coze.datasets.delete(**whose)
+
+
+def check_images():
+    made = coze.datasets.create(name="i", space_id=WORKSPACE, format_type=DocumentFormatType.IMAGE)
+    whose = {"dataset_id": made.dataset_id}
+    [image] = coze.datasets.documents.create(
+        **whose,
+        document_bases=[
+            DocumentBase(name="a.png", source_info=DocumentSourceInfo.build_local_file("x", "png"))
+        ],
+        format_type=DocumentFormatType.IMAGE,
+    )
+    coze.datasets.images.update(**whose, document_id=image.document_id, caption="a cat")
+    [found] = coze.datasets.images.list(**whose, keyword="cat")
+    assert (found.document_id, found.caption) == (image.document_id, "a cat")
+
+
+def check_audio():
+    [voice, *_] = coze.audio.voices.list(filter_system_voice=False)
+    said = {"input": "hello", "voice_id": voice.voice_id}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.wav"
+        coze.audio.speech.create(**said, response_format=AudioFormat.WAV).write_to_file(str(path))
+        with wave.open(str(path)) as file:
+            assert file.getframerate() == 24000
+        assert coze.audio.transcriptions.create(file=path).text == "hello"
+        made = coze.audio.voices.clone(voice_name="mine", file=path, audio_format=AudioFormat.WAV)
+    assert (made.name, made.is_system_voice) == ("mine", False)
+    room = coze.audio.rooms.create(bot_id=ECHO, voice_id=voice.voice_id, uid="u")
+    assert (room.uid, bool(room.token)) == ("u", True)
 
 
 async def check_async():
@@ -188,6 +317,12 @@ async def check_async():
             text += event.message.content
     assert text == "2 + 3 = 5", text
     assert (await client.users.me()).user_name == "emulated"
+    whose = {"bot_id": ECHO, "connector_uid": "async"}
+    await client.variables.update(data=[VariableValue(keyword="a", value="b")], **whose)
+    assert [v.value for v in await client.variables.retrieve(keywords=["a"], **whose)] == ["b"]
+    voices = [voice async for voice in await client.audio.voices.list()]
+    speech = await client.audio.speech.create(input="hi", voice_id=voices[0].voice_id)
+    assert speech is not None
     made = await client.conversations.create(messages=[question])
     assert (await client.conversations.retrieve(conversation_id=made.id)).id == made.id
 
@@ -199,10 +334,16 @@ checks = [
     check_conversations,
     check_files_bots_and_account,
     check_oauth,
+    check_variables,
+    check_datasets_and_documents,
+    check_images,
+    check_audio,
+    check_workflows,
 ]
 for check in checks:
     check()
     print(check.__name__, "ok")
 asyncio.run(check_async())
 asyncio.run(check_async_oauth())
+asyncio.run(check_async_workflows())
 print("check_async ok")

@@ -63,6 +63,18 @@ def test_a_changed_history_begins_a_new_conversation_with_all_of_it(emulator, as
     assert contents == [message.text for message in changed]
 
 
+@pytest.mark.parametrize("edit", ["one", "ONE"])
+def test_a_history_that_the_client_kept_is_told_once_when_the_server_is_to_keep_it(
+    emulator, ask, model, edit
+):
+    history = talk(model.model_copy(update={"history": "client"}), "one")
+    history = [HumanMessage(edit), history[1], HumanMessage("two")]
+    history.append(ask(model, history))
+    assert sent(emulator) == (None, [edit, "one", "two"])
+    ask(model, [*history, HumanMessage("three")])
+    assert sent(emulator) == (conversation_of(history[-1]), ["three"])
+
+
 def test_a_regenerated_answer_does_not_see_the_first_one(emulator, ask, model):
     history = talk(model, "one", "two")
     again = ask(model, history[:3])

@@ -7,7 +7,7 @@ import json
 import wave
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, ToolMessage
 
 import coze_core
 from coze_core.emulator import Audio, Card, Fault, ToolCall
@@ -231,17 +231,20 @@ def test_sound_stands_once_in_the_newer_content_format(make, way):
     assert [block["type"] for block in message.content] == ["text", "audio"]
 
 
-def test_images_of_an_answer_are_content_blocks(emulator, ask, make):
-    content = json.dumps(
-        [{"type": "text", "text": "Look."}, {"type": "image", "file_url": "https://example.com/a"}]
-    )
-    message = {"id": "1", "type": "answer", "role": "assistant", "content": content}
+def replay(emulator, items):
+    """Makes the next chat answer with these items of an object string."""
+    message = {"id": "1", "type": "answer", "role": "assistant", "content": json.dumps(items)}
     data = json.dumps({**message, "content_type": "object_string"})
     body = (
         f"event:conversation.message.completed\ndata:{data}\n\n"
         'event:conversation.chat.completed\ndata:{"id":"2"}\n\nevent:done\ndata:"[DONE]"'
     )
     emulator.faults.add(Fault(replay=body.encode()), path="/v3/chat")
+
+
+def test_images_of_an_answer_are_content_blocks(emulator, ask, make):
+    image = {"type": "image", "file_url": "https://example.com/a"}
+    replay(emulator, [{"type": "text", "text": "Look."}, image])
     found = ask(make(hello), "hi")
     assert found.text == "Look."
     assert found.content_blocks[1] == {"type": "image", "url": "https://example.com/a"}
@@ -254,6 +257,75 @@ def test_answers_with_media_can_be_part_of_a_history(emulator, make):
     make(hello).invoke([HumanMessage("Draw."), answer, HumanMessage("Thanks.")])
     sent = emulator.requests.to("/v3/chat")[-1].json["additional_messages"]
     assert sent[1]["content"] == "Look.\n\n[image: https://example.com/a.png]"
+
+
+FOREIGN = [
+    ({"type": "image", "url": "gs://bucket/a.png"}, "[image: gs://bucket/a.png]"),
+    (
+        {"type": "image_url", "image_url": {"url": "gs://bucket/a.png"}},
+        "[image: gs://bucket/a.png]",
+    ),
+    ({"type": "audio", "id": "audio_1"}, "[audio: audio_1]"),
+    ({"type": "audio", "audio": {"id": "audio_1"}}, "[audio: audio_1]"),
+    ({"type": "image", "url": "data:image/png,abc"}, "[image: image.png]"),
+    ({"type": "file", "extras": "odd"}, "[file: file.bin]"),
+]
+
+
+@pytest.mark.parametrize(("block", "words"), FOREIGN)
+@pytest.mark.parametrize(
+    "make_answer", [AIMessage, lambda content: ChatMessage(content, role="ai")]
+)
+def test_media_of_another_models_answer_are_told_whatever_their_address(
+    ask, emulator, make, make_answer, block, words
+):
+    answer = make_answer([{"type": "text", "text": "Look."}, block])
+    ask(make(hello), [HumanMessage("Draw."), answer, HumanMessage("Thanks.")])
+    sent = emulator.requests.to("/v3/chat")[-1].json["additional_messages"]
+    assert sent[1]["content"] == f"Look.\n\n{words}"
+
+
+@pytest.mark.parametrize("block", [block for block, _ in FOREIGN])
+def test_media_of_a_user_and_of_a_tool_must_be_sendable(make, block):
+    with pytest.raises(ValueError, match=r"cannot fetch|is empty|must hold base64"):
+        make(hello).invoke([HumanMessage([TEXT, block])])
+    asked = AIMessage("", tool_calls=[{"name": "draw", "args": {}, "id": "1"}])
+    with pytest.raises(ValueError, match=r"cannot fetch|is empty|must hold base64"):
+        make(hello).invoke([HumanMessage("Go."), asked, ToolMessage([block], tool_call_id="1")])
+
+
+@pytest.mark.parametrize("version", ["v0", "v1"])
+@pytest.mark.parametrize("history", ["client", "server"])
+def test_the_sound_of_an_answer_is_its_text(ask, emulator, make, version, history):
+    async def speaks(messages, context):
+        yield "Listen."
+        yield Audio(bytes(200))
+
+    model = make(speaks, output_version=version, history=history)
+    first = ask(model, "hi")
+    second = ask(model, [HumanMessage("hi"), first, HumanMessage("And?")])
+    sent = emulator.requests.to("/v3/chat")[-1].json["additional_messages"]
+    assert [message["content"] for message in sent] == (
+        ["hi", "Listen.", "And?"] if history == "client" else ["And?"]
+    )
+    told = [HumanMessage("hi"), first, HumanMessage("And?"), second, HumanMessage("So?")]
+    ask(model, told)
+    assert len(emulator.requests.to("/v3/chat")[-1].json["additional_messages"]) == (
+        5 if history == "client" else 1
+    )
+
+
+@pytest.mark.parametrize("version", ["v0", "v1"])
+@pytest.mark.parametrize("text", ["Look.", ""])
+def test_images_of_an_answer_are_told_to_the_next_chat(ask, emulator, make, version, text):
+    model = make(hello, output_version=version)
+    block = {"type": "image", "url": "https://example.com/a"}
+    items = [{"type": "text", "text": text}, {"type": "image", "file_url": block["url"]}]
+    replay(emulator, items)
+    first = ask(model, "hi")
+    ask(model, [HumanMessage("hi"), first, HumanMessage("And?")])
+    sent = emulator.requests.to("/v3/chat")[-1].json["additional_messages"]
+    assert sent[1]["content"] == "\n\n".join(filter(None, (text, "[image: https://example.com/a]")))
 
 
 def test_a_plain_text_document_is_uploaded_as_it_is(emulator, make):

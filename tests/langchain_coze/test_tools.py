@@ -66,6 +66,13 @@ def results(message, *outputs):
     return [ToolMessage(text, tool_call_id=call["id"]) for call, text in pairs]
 
 
+def merged(chunks):
+    whole, *others = chunks
+    for chunk in others:
+        whole += chunk
+    return whole
+
+
 def submits(emulator):
     found = emulator.requests.to("/v3/chat/submit_tool_outputs")
     return [[item["output"] for item in request.json["tool_outputs"]] for request in found]
@@ -403,3 +410,74 @@ def test_broken_calls_are_told_alike_in_every_way(make):
     ]
     assert not first.tool_calls
     assert not whole.tool_calls
+
+
+BROKEN = [
+    '{"city": "Par',
+    '{"city": "Par"',
+    '{"city": "Paris"}}',
+    '["Paris"]',
+    '"Paris"',
+    "3",
+    "null",
+    "Paris",
+    "{" * 50_000,  # what tries to complete it must not try every length of it
+]
+
+
+def asked_by_events(model, *args, **options):
+    return model.stream_events(*args, **options, version="v3").output
+
+
+@pytest.mark.parametrize("version", ["v0", "v1"])
+@pytest.mark.parametrize("text", BROKEN, ids=lambda text: text[:20])
+def test_arguments_that_are_no_object_make_an_invalid_call_in_every_way(make, version, text):
+    async def broken(messages, context):
+        yield "Hm."
+        yield ToolCall("weather", text)
+
+    model = make(broken, tools=TOOLS, output_version=version)
+    ways = [model.invoke, asked_by_events, lambda _, question: merged(model.stream(question))]
+    for way in ways:
+        answer = way("go") if way == model.invoke else way(model, "go")
+        assert answer.text == "Hm."
+        assert answer.tool_calls == []
+        [call] = answer.invalid_tool_calls
+        assert (call["name"], call["args"]) == ("weather", f"]not JSON: {text}")
+        assert [block["type"] for block in answer.content_blocks] == ["text", "invalid_tool_call"]
+        assert answer.content_blocks[1]["args"] == call["args"]
+        assert answer.content_blocks[1]["id"] == call["id"]
+
+
+@pytest.mark.parametrize("history", ["client", "server"])
+@pytest.mark.parametrize("version", ["v0", "v1"])
+def test_a_broken_call_is_told_as_the_bot_wrote_it(ask, emulator, make, version, history):
+    async def broken(messages, context):
+        if context.tool_results:
+            yield "Sorry."
+        else:
+            yield ToolCall("weather", '{"city": "Par')
+            yield ToolCall("clock", {"zone": "CET"})
+
+    model = make(broken, tools=TOOLS, output_version=version, history=history)
+    first = ask(model, "go")
+    [bad] = first.invalid_tool_calls
+    [good] = first.tool_calls
+    told = [
+        HumanMessage("go"),
+        first,
+        ToolMessage("bad arguments", tool_call_id=bad["id"]),
+        ToolMessage("noon", tool_call_id=good["id"]),
+    ]
+    second = ask(model, told)
+    assert submits(emulator)[-1] == ["bad arguments", "noon"]
+    ask(make("assistant"), [*told, second, HumanMessage("And?")])
+    words = chats(emulator)[-1].json["additional_messages"]
+    assert words[1]["content"] == (
+        '[called clock({"zone": "CET"})]\n[called weather({"city": "Par)]'
+    )
+    assert words[2]["content"] == "[result of weather]\nbad arguments\n[result of clock]\nnoon"
+    ask(model, [*told, second, HumanMessage("And?")])
+    new = chats(emulator)[-1]
+    kept = second.response_metadata["conversation_id"] if history == "server" else None
+    assert new.query.get("conversation_id") == kept

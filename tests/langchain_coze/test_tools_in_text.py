@@ -31,6 +31,13 @@ def says(*texts):
     return bot
 
 
+def says_whole(text):
+    async def bot(messages, context):
+        yield Delta(text)
+
+    return bot
+
+
 def sent(emulator, number=-1):
     messages = emulator.requests.to("/v3/chat")[number].json["additional_messages"]
     return [message["content"] for message in messages]
@@ -94,6 +101,26 @@ def test_a_call_that_cannot_be_read_is_asked_for_once_more(ask, emulator, make):
     assert tokens > len("Hm.") + 1  # of both rounds
 
 
+def test_arguments_beside_the_name_are_asked_for_once_more(ask, emulator, make):
+    flat = '<tool_call>{"name": "weather", "city": "Paris"}</tool_call>'
+    model = make(says(flat, written(city="Paris"))).bind_tools([weather])
+    answer = ask(model, "Weather?")
+    assert [call["args"] for call in answer.tool_calls] == [{"city": "Paris"}]
+    assert 'must stand under "arguments": city' in sent(emulator)[0]
+
+
+def test_arguments_under_another_name_are_taken(ask, make):
+    call = '<tool_call>{"name": "weather", "args": {"city": "Paris"}}</tool_call>'
+    answer = ask(make(says(call)).bind_tools([weather]), "Weather?")
+    assert [call["args"] for call in answer.tool_calls] == [{"city": "Paris"}]
+
+
+def test_a_call_after_code_within_a_line_is_read(ask, make):
+    model = make(says("```x = 1```\n" + written(city="Paris"))).bind_tools([weather])
+    answer = ask(model, "Weather?")
+    assert (answer.text, len(answer.tool_calls)) == ("```x = 1```", 1)
+
+
 def test_words_of_the_second_try_stand_apart_from_those_of_the_first(ask, make):
     model = make(says("Hm.\n<tool_call>{</tool_call>", "Sorry.\n" + written(city="x")))
     assert ask(model.bind_tools([weather]), "Weather?").text == "Hm.\n\nSorry."
@@ -114,11 +141,19 @@ def test_a_call_broken_twice_is_an_invalid_call(ask, emulator, make):
     model = make(says(broken)).bind_tools([weather])
     answer = ask(model, "Weather?")
     [call] = answer.invalid_tool_calls
-    assert (call["name"], json.loads(call["args"]) if call["args"][0] == '"' else call["args"]) == (
-        "weather",
-        broken,
-    )
+    assert (call["name"], call["args"]) == ("weather", f"]not JSON: {broken}")
     assert len(emulator.requests.to("/v3/chat")) == 2
+    told = [HumanMessage("Weather?"), answer, ToolMessage("no", tool_call_id=call["id"])]
+    ask(model, told)
+    assert sent(emulator, 2)[1:] == [broken, '<tool_result name="weather">\nno\n</tool_result>']
+
+
+@pytest.mark.parametrize("end", ["", "}" * 100_000])
+def test_a_call_nested_too_deep_is_an_invalid_call(ask, make, end):
+    deep = '{"a":' * 100_000 + "1" + end
+    broken = f'<tool_call>{{"name": "weather", "arguments": {deep}}}</tool_call>'
+    answer = ask(make(says_whole(broken)).bind_tools([weather]), "Weather?")
+    assert [call["name"] for call in answer.invalid_tool_calls] == ["weather"]
 
 
 def test_a_broken_call_of_nothing_stays_text(ask, make):

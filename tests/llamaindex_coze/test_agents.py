@@ -395,3 +395,62 @@ def test_an_agent_wants_a_model_that_calls_functions(make):
     agent = FunctionAgent(llm=make(is_function_calling_model=False), tools=[weather])
     with pytest.raises(ValueError, match="FunctionCallingLLM"):
         run(agent, "go")
+
+
+# -- calls that cannot be read
+
+
+@pytest.mark.parametrize("arguments", ['{"city": "Par', '["Paris"]', '"Paris"', "Paris"])
+def test_a_tool_is_never_run_without_the_arguments_that_could_not_be_read(
+    emulator, make, arguments
+):
+    ran = []
+
+    def remove(name: str = "everything") -> str:
+        """Remove something, or all there is."""
+        ran.append(name)
+        return "done"
+
+    async def broken(messages, context):
+        if context.tool_results:
+            yield "I am told: " + context.tool_results[0].output
+        else:
+            yield ToolCall("remove", arguments)
+
+    llm = make(broken, tools=("remove",))
+    answer = run(FunctionAgent(llm=llm, tools=[remove]), "go")
+    assert ran == []
+    assert "not a JSON object" in str(answer)
+
+
+def test_a_broken_call_is_told_as_the_bot_wrote_it(ask, emulator, make):
+    async def broken(messages, context):
+        yield ToolCall("weather", '{"city": "Par')
+
+    message = ask(make(broken, tools=TOOLS), "go").message
+    [block] = calls_of(message)
+    [plain] = message.additional_kwargs["tool_calls"]
+    assert block.tool_kwargs == plain["function"]["arguments"] == ']not JSON: {"city": "Par'
+    bare = ChatMessage(role="assistant", content="", additional_kwargs={"tool_calls": [plain]})
+    for told in (message, bare):
+        ask(make(), [user("go"), told, tool("bad", block.tool_call_id), user("And?")])
+        words = [m["content"] for m in chats(emulator)[-1].json["additional_messages"]]
+        assert words == [
+            "go",
+            '[called weather({"city": "Par)]',
+            "[result of weather]\nbad",
+            "And?",
+        ]
+
+
+def test_a_conversation_with_a_broken_call_goes_on(ask, emulator, make):
+    async def broken(messages, context):
+        yield 'Hm.\n<tool_call>{"name": "multiply", "a": 1}</tool_call>'
+
+    llm = make(broken, history="server", tool_calling="prompt")
+    described = [FunctionTool.from_defaults(clock, name="multiply").metadata.to_openai_tool()]
+    first = ask(llm, "go", tools=described).message
+    [call] = calls_of(first)
+    ask(llm, [user("go"), first, tool("bad", call.tool_call_id)], tools=described)
+    assert len(chats(emulator)) == 4  # each is asked for once more
+    assert all(chat.query.get("conversation_id") for chat in chats(emulator)[1:])

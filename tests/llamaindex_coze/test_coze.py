@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from llama_index.core import Settings
 from llama_index.core.base.llms.base import BaseLLM
 from llama_index.core.base.llms.types import (
+    AudioBlock,
     ChatMessage,
+    ImageBlock,
     MessageRole,
     TextBlock,
     ThinkingBlock,
@@ -25,7 +27,7 @@ from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from pydantic import ValidationError
 
 import coze_core
-from coze_core.emulator import Bot, Delta, Fault, FollowUp, Pause, Reasoning, Usage
+from coze_core.emulator import Audio, Bot, Delta, Fault, FollowUp, Pause, Reasoning, Usage
 from llamaindex_coze import Coze
 
 SECRET = "pat_verysecret0123456789"
@@ -172,6 +174,39 @@ def test_closing_an_awaiting_stream_cancels_the_chat_at_once(emulator, make, met
         await llm.aclose()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("method", ["astream_chat", "astream_complete"])
+@pytest.mark.parametrize("streams", [1, 10])
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_stream_left_as_the_program_ends_is_cancelled_and_nothing_is_reported(
+    emulator, make, method, streams, keep
+):
+    argument = HI if method == "astream_chat" else "hi"
+    reported = []
+
+    kept = []
+
+    async def leave(llm, together):
+        stream = await getattr(llm, method)(argument)
+        if keep:
+            kept.append(stream)
+        async for chunk in stream:
+            if chunk.delta:
+                await together.wait()
+                break
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda _, said: reported.append(said))
+        llm = make("slow")
+        together = asyncio.Barrier(streams)
+        await asyncio.gather(*(leave(llm, together) for _ in range(streams)))
+
+    asyncio.run(main())
+    gc.collect()
+    assert reported == []
+    cancelled = [request.json["chat_id"] for request in emulator.requests.to("/v3/chat/cancel")]
+    assert len(cancelled) == len(set(cancelled)) == streams
 
 
 def test_cancelling_a_task_cancels_the_chat(emulator, make):
@@ -356,3 +391,26 @@ def test_settings_come_from_the_environment_and_missing_ones_are_named(monkeypat
         Coze(system="loud")
     with pytest.raises(ValidationError, match="auto_save_history"):
         Coze(history="server", auto_save_history=False)
+
+
+def test_media_of_another_models_answer_are_told_whatever_their_address(ask, emulator, make):
+    image = ImageBlock(url="gs://bucket/a.png")
+    answer = ChatMessage(role="assistant", blocks=[TextBlock(text="Look."), image])
+    ask(make(talks), [*HI, answer, *HI])
+    sent = emulator.requests.to("/v3/chat")[-1].json["additional_messages"]
+    assert sent[1]["content"] == "Look.\n\n[image: gs://bucket/a.png]"
+    with pytest.raises(ValueError, match="cannot fetch"):
+        ask(make(talks), [ChatMessage(role="user", blocks=[TextBlock(text="Look."), image])])
+
+
+def test_the_sound_of_an_answer_is_its_text(ask, emulator, make):
+    async def speaks(messages, context):
+        yield "Listen."
+        yield Audio(bytes(200))
+
+    model = make(speaks)
+    first = ask(model, "hi").message
+    assert any(isinstance(block, AudioBlock) for block in first.blocks)
+    ask(model, [*HI, first, *HI])
+    sent = emulator.requests.to("/v3/chat")[-1].json["additional_messages"]
+    assert [message["content"] for message in sent] == ["hi", "Listen.", "hi"]

@@ -6,16 +6,21 @@ from coze_core import (
     AsyncChatStream,
     AsyncCozeClient,
     AsyncPager,
+    AsyncSpeech,
     BotSummary,
     Chat,
     ChatStream,
     Conversation,
     CozeClient,
+    Dataset,
+    DocumentProgress,
     EnterMessage,
     Message,
     Pager,
+    Speech,
     Turn,
     User,
+    Variable,
 )
 from langchain_coze import ChatCoze
 
@@ -30,6 +35,15 @@ def blocking(client: CozeClient) -> None:
     assert_type(client.chat.messages(conversation_id="1", chat_id="2"), list[Message])
     assert_type(client.bots.list(workspace_id="1"), Pager[BotSummary])
     assert_type(client.users.me(), User)
+    old = CozeClient("pat_x", protocol="v2")
+    assert_type(old.chat.create_and_poll(bot_id="1", user_id="u"), Turn)
+    CozeClient("pat_x", protocol="v1")  # type: ignore[arg-type]  # there are two
+    assert_type(client.variables.get(bot_id="1", connector_uid="u"), list[Variable])
+    assert_type(client.datasets.list(space_id="1"), Pager[Dataset])
+    assert_type(client.datasets.progress(dataset_id="1", document_ids=[]), list[DocumentProgress])
+    assert_type(client.audio.speech("hi", voice_id="1"), Speech)
+    assert_type(client.audio.speech("hi", voice_id="1").read(), bytes)
+    client.audio.speech("hi", voice_id="1", response_format="flac")  # type: ignore[arg-type]
     client.chat.stream(bot_id=1, user_id="u")  # type: ignore[arg-type]  # ids are strings
     client.chat.stream("1", user_id="u")  # type: ignore[call-arg]  # keywords only
     client.chat.retrieve(chat_id="2")  # type: ignore[call-arg]  # both ids are needed
@@ -41,6 +55,10 @@ async def awaiting(client: AsyncCozeClient) -> None:
     assert_type(await stream.until_done(), Turn)
     assert_type(await client.conversations.create(name="x"), Conversation)
     assert_type(client.bots.list(workspace_id="1"), AsyncPager[BotSummary])
+    assert_type(await client.datasets.create(name="a", space_id="1"), Dataset)
+    assert_type(client.audio.speech("hi", voice_id="1"), AsyncSpeech)
+    async for block in client.audio.speech("hi", voice_id="1"):
+        assert_type(block, bytes)
     async for bot in client.bots.list(workspace_id="1"):
         assert_type(bot, BotSummary)
     with client:  # type: ignore[attr-defined]  # it is an asynchronous context manager

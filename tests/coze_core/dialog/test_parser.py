@@ -38,6 +38,7 @@ def read(text, cuts=(), names=("add", "mul")):
         ('<tool_call>```json\n{"name": "add"}\n```</tool_call>', "", 1),
         ('<tool_call>{"name": "add", "arguments": "{\\"a\\": 1}"}</tool_call>', "", 1),
         ('<tool_call>{"name": "add", "parameters": {"a": 1}}</tool_call>', "", 1),
+        (f"```x```\n{ADD}", "```x```", 1),
         # Models forget the line break, and the end.
         (f"Let me see. {ADD}\n", "Let me see.", 1),
         (f"Let me see. {ADD}\n{ADD}", "Let me see.", 2),
@@ -48,6 +49,44 @@ def test_calls_are_taken_out_and_words_are_left(text, words, calls):
     assert read(text)[0] == words
     assert len(read(text)[1]) == calls
     assert read(text)[2] == []
+
+
+@pytest.mark.parametrize("key", ["arguments", "parameters", "args", "input"])
+def test_arguments_are_found_under_every_name_that_models_give_them(key):
+    text = json.dumps({"name": "add", key: {"a": 1}})
+    assert read(f"<tool_call>{text}</tool_call>")[1] == [WrittenCall("add", '{"a": 1}')]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"name": "add"},
+        {"name": "add", "arguments": None},
+        {"name": "add", "arguments": "", "id": "1"},
+        {"name": "add", "type": "function", "input": {}},
+        {"name": "add", "type": "function"},
+    ],
+)
+def test_a_call_may_have_no_arguments(call):
+    text = json.dumps(call)
+    assert read(f"<tool_call>{text}</tool_call>")[1] == [WrittenCall("add", "{}")]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"name": "add", "a": 1},
+        {"name": "add", "id": 1},
+        {"name": "add", "type": "int"},
+        {"name": "add", "arguments": {}, "a": 1},
+        {"name": "add", "arguments": {"a": 1}, "input": {"b": 2}},
+        {"name": "add", "input": [1]},
+        {"name": "add", "args": 0},
+    ],
+)
+def test_arguments_elsewhere_are_never_dropped(call):
+    text = f"<tool_call>{json.dumps(call)}</tool_call>"
+    assert read(text) == ("", [], [text])
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """From a history to a request."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coze_core.dialog import CallEntry, Entry, Marker, PlanOptions, StopMatcher, plan
+from coze_core.dialog import CallEntry, Entry, Marker, PlanOptions, StopMatcher, digest, plan
 
 HERE = Marker("c1", "h1", "b", "completed").dump()
 
@@ -28,10 +30,17 @@ def test_a_client_history_is_sent_whole_as_a_new_chat():
     ]
 
 
+def answered(*entries, **facts):
+    """A history that the conversation `c1` holds, with the answer last."""
+    return [
+        *entries[:-1],
+        replace(entries[-1], marker={**HERE, "digest": digest(entries), **facts}),
+    ]
+
+
 def test_a_server_history_sends_what_is_new_to_the_conversation_it_came_from():
     entries = [
-        Entry("user", "one"),
-        Entry("assistant", "two", HERE),
+        *answered(Entry("user", "one"), Entry("assistant", "two")),
         Entry("user", "three"),
         Entry("user", "four"),
     ]
@@ -73,8 +82,7 @@ def test_a_conversation_that_goes_on_is_not_told_the_system_text_again():
     begin = [Entry("system", "Be brief."), Entry("user", "one")]
     first = plan(begin, options(history="server"))
     assert "Be brief." in sent(first)[0][2]
-    here = Marker("c1", "h1", "b", "completed", said=first.said).dump()
-    more = [*begin, Entry("assistant", "two", here), Entry("user", "three")]
+    more = [*answered(*begin, Entry("assistant", "two"), said=first.said), Entry("user", "three")]
     assert sent(plan(more, options(history="server"))) == [("user", "question", "three")]
     other = [Entry("system", "Be verbose."), *more[1:]]
     assert sent(plan(other, options(history="server")))[0][2] == "Be verbose.\n\nthree"

@@ -25,11 +25,8 @@ def test_the_official_sdk_works_unmodified(emulator, tmp_path):
     assert python.exists(), "the official SDK has an environment of its own: run `make test`"
     bots = [emulator.bot_id(name) for name in ("echo", "assistant", "slow")]
     command = [python, ROOT / "tests" / "cozepy_checks" / "check.py", emulator.base_url]
-    done = subprocess.run(
-        [*command, emulator.token, *bots, WORKSPACE_ID, tmp_path / "key.pem"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    command += [emulator.token, *bots, WORKSPACE_ID, tmp_path / "key.pem"]
+    command += [emulator.workflow_id(name) for name in ("weather", "travel", "order")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.count("ok") == 7
+    assert done.stdout.count("ok") == 12

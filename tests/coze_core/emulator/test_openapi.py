@@ -28,10 +28,17 @@ EXCEPTIONS = {
     ("DELETE", "/v1/conversations/{conversation_id}"),
     ("GET", "/v1/workspaces"),
     ("GET", "/v1/users/me"),
+    ("PUT", "/v1/variables"),
+    ("POST", "/v1/datasets"),
+    ("DELETE", "/v1/datasets/{dataset_id}"),
+    ("PUT", "/v1/datasets/{dataset_id}/images/{document_id}"),
+    ("POST", "/open_api/knowledge/document/update"),
     ("POST", "/v1/conversations/{conversation_id}/messages/{message_id}/feedback"),
 }
 # Recorded replies of the v1 message endpoints have an empty type and a time as text.
 RECORDED = ("type: '' is not one of", "updated_at: '")
+# It asks for `message` here, which it does not describe; it describes `msg`.
+SLIPS = {("/v1/datasets/{dataset_id}/process", ": 'message' is a required property")}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +63,10 @@ def operation(spec, method, path):
 
 def _pattern(path):
     """Put the names of ids back into a path."""
-    names = iter(["conversation_id", "message_id"])
+    of_datasets = path.startswith("/v1/datasets/")
+    names = iter(
+        ["dataset_id", "document_id"] if of_datasets else ["conversation_id", "message_id"]
+    )
     return re.sub(r"(?<=/)\d+", lambda _: "{" + next(names) + "}", path)
 
 
@@ -137,6 +147,48 @@ def exercise(emulator, http):
     http.get("/v1/space/published_bots_list", params={"space_id": WORKSPACE_ID})
     http.get("/v1/workspaces")
     http.get("/v1/users/me")
+    whose = {"bot_id": bot, "connector_uid": "u"}
+    http.put("/v1/variables", json={**whose, "data": [{"keyword": "city", "value": "Paris"}]})
+    http.get("/v1/variables", params={**whose, "keywords": "city"})
+    exercise_datasets(http)
+    exercise_audio(http, bot)
+
+
+def exercise_audio(http, bot):
+    voices = http.get("/v1/audio/voices", params={"page_size": 1}).json()["data"]["voice_list"]
+    voice = voices[0]["voice_id"]
+    speech = {"input": "hi", "voice_id": voice, "response_format": "wav", "speed": 1}
+    recording = {"file": ("a.wav", http.post("/v1/audio/speech", json=speech).content)}
+    http.post("/v1/audio/transcriptions", files=recording)
+    named = {"voice_name": "mine", "audio_format": "wav"}
+    http.post("/v1/audio/voices/clone", files=recording, data=named)
+    config = {"room_mode": "default", "audio_config": {"codec": "OPUS"}}
+    http.post("/v1/audio/rooms", json={"bot_id": bot, "uid": "u", "config": config})
+
+
+def exercise_datasets(http):
+    http.headers["Agw-Js-Conv"] = "str"
+    made = {"name": "d", "space_id": WORKSPACE_ID, "format_type": 2}
+    dataset = http.post("/v1/datasets", json=made).json()["data"]["dataset_id"]
+    http.get("/v1/datasets", params={"space_id": WORKSPACE_ID})
+    http.put(f"/v1/datasets/{dataset}", json={"name": "e"})
+    source = {"file_base64": "eA==", "file_type": "png", "document_source": 0}
+    body = {
+        "dataset_id": dataset,
+        "document_bases": [{"name": "a.png", "source_info": source, "caption": "x"}],
+        "chunk_strategy": {"caption_type": 1},
+        "format_type": 2,
+    }
+    reply = http.post("/open_api/knowledge/document/create", json=body).json()
+    [document] = [item["document_id"] for item in reply["document_infos"]]
+    http.post(f"/v1/datasets/{dataset}/process", json={"document_ids": [document]})
+    http.post("/open_api/knowledge/document/list", json={"dataset_id": dataset, "page": 1})
+    named = {"document_id": document, "document_name": "b.png"}
+    http.post("/open_api/knowledge/document/update", json=named)
+    http.get(f"/v1/datasets/{dataset}/images")
+    http.put(f"/v1/datasets/{dataset}/images/{document}", json={"caption": "y"})
+    http.post("/open_api/knowledge/document/delete", json={"document_ids": [document]})
+    http.delete(f"/v1/datasets/{dataset}")
 
 
 def test_what_is_asked_and_answered_agrees_with_the_official_api(spec, emulator):
@@ -153,11 +205,13 @@ def test_what_is_asked_and_answered_agrees_with_the_official_api(spec, emulator)
             return
         seen.add(pattern)
         content = found["responses"]["200"].get("content", {}).get("application/json")
-        if content is not None:
+        if content is not None and "json" in response.headers["content-type"]:
             for problem in problems(spec, content["schema"], json.loads(response.content)):
                 if pattern.startswith("/v1/conversation/message/") and any(
                     part in problem for part in RECORDED
                 ):
+                    continue
+                if (pattern, problem) in SLIPS:
                     continue
                 wrong.append(f"reply of {pattern}: {problem}")
         asked = found.get("requestBody", {}).get("content", {}).get("application/json")
@@ -172,4 +226,4 @@ def test_what_is_asked_and_answered_agrees_with_the_official_api(spec, emulator)
     ) as http:
         exercise(emulator, http)
     assert sorted(set(wrong)) == []
-    assert len(seen) >= 20
+    assert len(seen) >= 32

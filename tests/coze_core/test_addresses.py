@@ -1,0 +1,63 @@
+"""Where a client may send its token, and what it says of addresses that cannot be."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+from wire import RawServer, reply
+
+from coze_core import APIConnectionError, AsyncCozeClient, CozeClient
+
+SELF_SIGNED = Path(__file__).parents[1] / "support" / "self_signed.pem"
+
+
+@pytest.mark.parametrize("scheme", ["https", "HTTPS", "Https"])
+def test_a_certificate_is_verified_however_the_scheme_is_written(scheme, monkeypatch):
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(SELF_SIGNED)
+    with RawServer(lambda connection, *_: connection.sendall(reply({"code": 0})), tls) as server:
+        address = f"{scheme}://LocalHost:{server.port}"
+        monkeypatch.setenv("COZE_API_BASE", address)
+        for client in (CozeClient("pat_x", base_url=address, max_retries=0), CozeClient("pat_x")):
+            client = client.with_options(max_retries=0)
+            assert client.base_url == f"https://localhost:{server.port}"
+            with client, pytest.raises(APIConnectionError, match="certificate"):
+                client.users.me()
+        assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("http://h:x", "http://h:99999", "http://a\tb.com", "http://a b.com", "http://.."),
+        *(f"http://{'a' * 64}.com", "http://xn--a.com", "http://[::1", "http://:pw1234@h"),
+    ],
+)
+@pytest.mark.parametrize("kind", [CozeClient, AsyncCozeClient])
+def test_an_address_that_cannot_be_is_refused_at_once_and_not_shown(kind, address):
+    with pytest.raises(ValueError, match="base_url") as caught:
+        kind("pat_x", base_url=address)
+    assert "pw1234" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("proxy", ["x", "ftp://x", "http://u:pw1234@h:x", "http://"])
+@pytest.mark.parametrize("kind", [CozeClient, AsyncCozeClient])
+def test_a_proxy_that_cannot_be_is_refused_at_once_and_not_shown(kind, proxy):
+    with pytest.raises(ValueError, match="proxy must be a URL") as caught:
+        kind("pat_x", proxy=proxy)
+    assert "pw1234" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("HTTP://Example.COM:80/Prefix/", "http://example.com:80/Prefix"),
+        ("http://[::1]:8888", "http://[::1]:8888"),
+        ("https://api.coze.cn.", "https://api.coze.cn."),
+        ("http://my_host", "http://my_host"),
+        ("http://扣子.example", "http://扣子.example"),
+    ],
+)
+def test_an_address_is_kept_in_one_spelling(given, kept):
+    assert CozeClient("pat_x", base_url=given).base_url == kept
