@@ -15,7 +15,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from coze_core import __version__
+from openai_coze._audio import speech, transcriptions
 from openai_coze._chat import chat_completions
+from openai_coze._files import retrieve_file, upload_file
 from openai_coze._gate import Gate, Handler
 from openai_coze._hub import Hub
 from openai_coze._models import list_models, retrieve_model
@@ -62,6 +64,10 @@ def _routes(hub: Hub) -> Sequence[Route]:
     return [
         route("/v1/chat/completions", "POST", chat_completions),
         route("/v1/responses", "POST", responses),
+        route("/v1/files", "POST", upload_file),
+        route("/v1/files/{file_id}", "GET", retrieve_file, counted=False),
+        route("/v1/audio/speech", "POST", speech),
+        route("/v1/audio/transcriptions", "POST", transcriptions),
         route("/v1/models", "GET", list_models, counted=False),
         route("/v1/models/{model:path}", "GET", retrieve_model, counted=False),
         Route("/healthz", healthz, methods=["GET"]),

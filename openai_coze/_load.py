@@ -15,7 +15,7 @@ from openai_coze._settings import BotModel, BotRoute, Credential, GatewayKey, Li
 _PLAIN: Final = frozenset(
     {"pass_through", "base_url", "region", "page", "metrics", "traces", "timeout"}
 )
-_NAMES: Final = _PLAIN | {"limits", "accounts", "models", "keys", "cors_origins"}
+_NAMES: Final = _PLAIN | {"limits", "voices", "accounts", "models", "keys", "cors_origins"}
 
 
 def settings_from_file(
@@ -97,6 +97,7 @@ def _settings(data: Mapping[str, Any], environment: Mapping[str, str], folder: P
         **{name: data[name] for name in _PLAIN if name in data},
         limits=Limits(**limits),
         accounts=accounts,
+        voices={name: str(id) for name, id in _table(data, "voices").items()},
         models=tuple(_model(entry) for entry in _tables(data, "models")),
         keys=tuple(_key(entry, environment) for entry in _tables(data, "keys")),
         cors_origins=tuple(data.get("cors_origins", ())),

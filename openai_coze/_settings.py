@@ -180,6 +180,7 @@ class Settings:
         region: `com` or `cn`, instead of base_url.
         limits: How much one worker takes on.
         cors_origins: Web pages of these origins may call; `*` for all.
+        voices: Coze's voices by the names that callers use; `default` for all other names.
         page: Whether `/` shows a page to try bots on.
         metrics: Whether `/metrics` tells Prometheus what happened.
         traces: Whether OpenTelemetry is told of each request.
@@ -197,6 +198,7 @@ class Settings:
     region: str | None = None
     limits: Limits = field(default_factory=Limits)
     cors_origins: tuple[str, ...] = ()
+    voices: Mapping[str, str] = field(default_factory=dict)
     page: bool = True
     metrics: bool = False
     traces: bool = False
