@@ -21,6 +21,7 @@ from openai_coze._files import retrieve_file, upload_file
 from openai_coze._gate import Gate, Handler
 from openai_coze._hub import Hub
 from openai_coze._models import list_models, retrieve_model
+from openai_coze._observe import METRICS_TYPE
 from openai_coze._problems import Refused, problem_of
 from openai_coze._responses import responses
 from openai_coze._settings import Settings
@@ -61,7 +62,14 @@ def _routes(hub: Hub) -> Sequence[Route]:
         facts = {"status": "ok", "version": __version__, "running": hub.running}
         return JSONResponse(facts, headers={"cache-control": "no-store"})
 
+    async def metrics(_: Request) -> Response:
+        return Response(hub.observers.metrics.text(), media_type=METRICS_TYPE)
+
+    others = [Route("/healthz", healthz, methods=["GET"])]
+    if hub.observers.metrics is not None:
+        others.append(Route("/metrics", metrics, methods=["GET"]))
     return [
+        *others,
         route("/v1/chat/completions", "POST", chat_completions),
         route("/v1/responses", "POST", responses),
         route("/v1/files", "POST", upload_file),
@@ -70,7 +78,6 @@ def _routes(hub: Hub) -> Sequence[Route]:
         route("/v1/audio/transcriptions", "POST", transcriptions),
         route("/v1/models", "GET", list_models, counted=False),
         route("/v1/models/{model:path}", "GET", retrieve_model, counted=False),
-        Route("/healthz", healthz, methods=["GET"]),
     ]
 
 

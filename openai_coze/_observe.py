@@ -10,6 +10,7 @@ from openai_coze._exchange import Exchange
 from openai_coze._settings import Settings
 
 LOG: Final = logging.getLogger("openai_coze")
+METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Observer(Protocol):
