@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from coze_core import __version__
@@ -22,6 +22,7 @@ from openai_coze._gate import Gate, Handler
 from openai_coze._hub import Hub
 from openai_coze._models import list_models, retrieve_model
 from openai_coze._observe import METRICS_TYPE
+from openai_coze._page import page
 from openai_coze._problems import Refused, problem_of
 from openai_coze._responses import responses
 from openai_coze._settings import Settings
@@ -68,6 +69,8 @@ def _routes(hub: Hub) -> Sequence[Route]:
     others = [Route("/healthz", healthz, methods=["GET"])]
     if hub.observers.metrics is not None:
         others.append(Route("/metrics", metrics, methods=["GET"]))
+    if hub.settings.page:
+        others.append(_page_route())
     return [
         *others,
         route("/v1/chat/completions", "POST", chat_completions),
@@ -79,6 +82,15 @@ def _routes(hub: Hub) -> Sequence[Route]:
         route("/v1/models", "GET", list_models, counted=False),
         route("/v1/models/{model:path}", "GET", retrieve_model, counted=False),
     ]
+
+
+def _page_route() -> Route:
+    text, headers = page()
+
+    async def show(_: Request) -> Response:
+        return HTMLResponse(text, headers=headers)
+
+    return Route("/", show, methods=["GET"])
 
 
 def _middleware(settings: Settings) -> Sequence[Middleware]:
