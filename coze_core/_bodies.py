@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any, Final
 
 import anyio
@@ -112,10 +112,32 @@ def _socket_of(response: httpx.Response) -> Any:
     return stream.get_extra_info("socket")
 
 
+class _AsyncHeld(httpx.AsyncByteStream):
+    """A body that lets go of its connection just before the connection is given back."""
+
+    def __init__(self, body: httpx.AsyncByteStream, hold: Hold) -> None:
+        self._body = body
+        self._hold = hold
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return aiter(self._body)
+
+    async def aclose(self) -> None:
+        self._hold.let_go()
+        await self._body.aclose()
+
+
 class AsyncBody:
-    """The open body of a streamed reply."""
+    """The open body of a streamed reply.
+
+    Attributes:
+        hold: Its connection, as long as that is not given back.
+    """
 
     def __init__(self, response: httpx.Response, config: ClientConfig, pool: Pool) -> None:
+        self.hold = Hold(_socket_of(response))
+        if isinstance(response.stream, httpx.AsyncByteStream):
+            response.stream = _AsyncHeld(response.stream, self.hold)
         self._response = response
         self._config = config
         self._blocks = response.aiter_raw() if is_plain(response) else response.aiter_bytes()

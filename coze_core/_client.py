@@ -15,26 +15,30 @@ from coze_core import _v2 as v2
 from coze_core import _workflow_resources as workflow_resources
 from coze_core._auth import Auth, TokenAuth
 from coze_core._call import Call, Reply
+from coze_core._capabilities import Capabilities, ServerSetting, check_server, told_server
 from coze_core._chat_streams import AsyncChatStream, ChatStream
 from coze_core._config import (
     ClientConfig,
     ProtocolName,
+    Tracing,
     check_headers,
     from_environment,
     resolve_base_url,
 )
+from coze_core._desk import Busy, ConversationLock, Lease
 from coze_core._downloads import AsyncSpeech, Speech
 from coze_core._drivers import AsyncDriver, SyncDriver
-from coze_core._endpoints import chat
+from coze_core._endpoints import busy, chat
 from coze_core._flow import Flow, send
+from coze_core._here import Surroundings, guarded
 from coze_core._http import check_addresses
 from coze_core._memo import Memo
 from coze_core._models import Chat
-from coze_core._pump import Pump, StreamRequest
+from coze_core._observing import Observing
+from coze_core._pump import StreamRequest
 from coze_core._retry import RetryPolicy, until
 from coze_core._session import session
 from coze_core._timeouts import Timeouts
-from coze_core._workflow_pump import WorkflowPump
 from coze_core._workflow_streams import AsyncWorkflowStream, WorkflowStream
 
 T = TypeVar("T")
@@ -83,8 +87,15 @@ def _base_url(auth: Auth, base_url: str | None, region: str | None) -> str:
     return given
 
 
-def _sent(call: Call, prepare: Callable[[Call], Flow[Call]] | None) -> Flow[Reply]:
-    return (yield from send(call if prepare is None else (yield from prepare(call))))
+def _sent(call: Call, request: StreamRequest) -> Flow[Reply]:
+    if request.prepare is not None:
+        call = yield from request.prepare(call)
+    if request.lease is None:
+        return (yield from send(call))
+    policy = request.busy or Busy()
+    if request.deadline is not None:
+        policy = replace(policy, timeout=min(policy.timeout, request.deadline))
+    return (yield from busy.in_turn(call, policy, request.lease, chat.cancel))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +104,29 @@ class _Flows:
 
     auth: Auth
     config: ClientConfig
+    around: Callable[[], Surroundings]
+    observing: Observing
+
+    def _session(self, flow: Flow[T], retry: RetryPolicy) -> Flow[T]:
+        return guarded(session(flow, self.auth, retry), self.around())
 
     def open(self, request: StreamRequest) -> Flow[Reply]:
         call, retry = request.call, self.config.retry
         if request.deadline is None:
-            return session(_sent(call, request.prepare), self.auth, retry)
+            return self._session(_sent(call, request), retry)
         call = replace(call, timeout=request.deadline)
         retry = replace(retry, total=min(request.deadline, retry.total))
         ends = retry.clock() + request.deadline
-        return until(ends, session(_sent(call, request.prepare), self.auth, retry), retry.clock)
+        return until(ends, self._session(_sent(call, request), retry), retry.clock)
 
     def cancel(self, *, conversation_id: str, chat_id: str) -> Flow[Chat]:
         ids = {"conversation_id": conversation_id, "chat_id": chat_id}
-        return session(chat.cancel(**ids), self.auth, self.config.retry)
+        return self.observing.watched(self._session(chat.cancel(**ids), self.config.retry))
 
     def quick_cancel(self, *, conversation_id: str, chat_id: str) -> Flow[None]:
         ids = {"conversation_id": conversation_id, "chat_id": chat_id}
         once = replace(self.config.retry, max_retries=0)
-        return session(chat.quick_cancel(**ids), self.auth, once)
+        return self.observing.watched(self._session(chat.quick_cancel(**ids), once))
 
 
 class _Base(abc.ABC, Generic[D]):
@@ -130,8 +146,19 @@ class _Base(abc.ABC, Generic[D]):
         self._auth = auth
         self._config = config
         self._driver = driver
-        self._flows = _Flows(auth, config)
+        self._observing = Observing(config)
+        self._flows = _Flows(auth, config, self._around, self._observing)
         self._check = v2.check_call if config.protocol == "v2" else None
+
+    def _around(self) -> Surroundings:
+        config = self._config
+        told = told_server(config.server, config.base_url)
+        return Surroundings(config.base_url, told, self.memo, config.conversation_lock)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the server can do, as far as that is known now; `detect` finds out."""
+        return self._around().capabilities
 
     @property
     def base_url(self) -> str:
@@ -147,6 +174,11 @@ class _Base(abc.ABC, Generic[D]):
     def protocol(self) -> ProtocolName:
         """The version of the chat API that this client speaks."""
         return self._config.protocol
+
+    def _signed(self, flow: Flow[T]) -> Flow[T]:
+        """Return the same flow: signed, repeated where that is safe, watched where it is wanted."""
+        signed = session(flow, self._auth, self._config.retry, self._check)
+        return self._observing.watched(guarded(signed, self._around()))
 
     def _as_spoken(self, request: StreamRequest) -> StreamRequest:
         return request if self._check is None else v2.stream_request(request)
@@ -201,23 +233,17 @@ class _Base(abc.ABC, Generic[D]):
     def with_auth(self, auth: Credential | str) -> Self:
         """Return a client of another account that uses the connections of this one.
 
-        What was found out with this account (uploads, the tools of bots) is not known to it.
-
         Args:
             auth: A token, a credential that renews itself, or a function that returns a token.
 
         Raises:
             ValueError: A token that cannot be, or a credential of another host.
-
-        Example:
-            >>> client.with_auth("pat_of_somebody").users.me()  # doctest: +SKIP
         """
         found = TokenAuth(auth) if isinstance(auth, str) else _auth(None, auth)
         _base_url(found, self.base_url, None)
         client = type(self).__new__(type(self))
-        client._begin(  # noqa: SLF001 - another of our own kind
-            found, self._config, *self._given, driver=self._driver
-        )
+        given = self._given
+        client._begin(found, self._config, *given, driver=self._driver)  # noqa: SLF001 - our kind
         return client
 
     @abc.abstractmethod
@@ -239,24 +265,27 @@ def _config(
     max_retries: int,
     headers: Mapping[str, str] | None,
     proxy: str | None,
+    server: ServerSetting,
     protocol: ProtocolName,
+    conversation_lock: ConversationLock | None,
+    *,
+    tracing: bool | Tracing | None,
 ) -> ClientConfig:
+    if not isinstance(conversation_lock, ConversationLock | None):
+        raise TypeError("conversation_lock must have the methods try_acquire(key) and release(key)")
     config = ClientConfig(
         base_url=base_url,
         timeouts=Timeouts.of(timeout),
         retry=RetryPolicy(max_retries=max_retries),
         headers=check_headers(headers or {}),
         proxy=proxy,
+        server=check_server(server),
+        conversation_lock=conversation_lock,
         protocol=protocol,
+        tracing=tracing,
     )
     check_addresses(config)
     return config
-
-
-def workflow_pump(request: StreamRequest, config: ClientConfig) -> WorkflowPump:
-    """Return what reads a workflow's stream."""
-    workflow_id = str((request.call.json or {}).get("workflow_id") or "")
-    return WorkflowPump(workflow_id, config.timeouts.idle, config.retry.clock)
 
 
 def _check_given(http_client: object, kind: type, transport: object, transport_kind: type) -> None:
@@ -284,13 +313,19 @@ class CozeClient(_Base[SyncDriver]):
         max_retries: Attempts after the first, where sending again is safe.
         headers: Sent with every request.
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
+        server: `cloud` or `studio` (Coze Studio); `auto` finds out when it matters.
         protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
+        tracing: Whether work is traced with OpenTelemetry (extra `tracing`), or `Tracing` for how;
+            if None, it is where a tracer provider has been configured.
+        conversation_lock: Keeps other workers out of a conversation while a chat with
+            `on_busy="wait"` runs; within this process, that is done without one.
         http_client: Your own `httpx.Client`; it is never closed here.
         transport: Your own `httpx.BaseTransport`.
 
     Raises:
         ValueError: A setting that cannot be, or no token.
         TypeError: An HTTP client or transport of another kind.
+        ImportError: Tracing is wanted and OpenTelemetry is not installed.
 
     Example:
         >>> client = CozeClient(region="cn")  # doctest: +SKIP
@@ -308,14 +343,18 @@ class CozeClient(_Base[SyncDriver]):
         max_retries: int = 2,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
+        server: ServerSetting = "auto",
         protocol: ProtocolName = "v3",
+        tracing: bool | Tracing | None = None,
+        conversation_lock: ConversationLock | None = None,
         http_client: httpx.Client | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         _check_given(http_client, httpx.Client, transport, httpx.BaseTransport)
         found = _auth(token, auth)
         host = _base_url(found, base_url, region)
-        config = _config(host, timeout, max_retries, headers, proxy, protocol)
+        others = (proxy, server, protocol, conversation_lock)
+        config = _config(host, timeout, max_retries, headers, *others, tracing=tracing)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -328,8 +367,8 @@ class CozeClient(_Base[SyncDriver]):
         driver: SyncDriver | None = None,
     ) -> None:
         self._given = (http_client, transport)
-        driver = driver or SyncDriver(config, http_client, transport)
-        self._set_up(auth, config, driver, memo)
+        made = driver or SyncDriver(config, http_client, transport)
+        self._set_up(auth, config, made, memo)
         is_v2 = config.protocol == "v2"
         self.chat = resources.V2Chats(self) if is_v2 else resources.Chats(self)
         self.conversations = resources.Conversations(self)
@@ -345,26 +384,35 @@ class CozeClient(_Base[SyncDriver]):
 
     def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
-        return self._driver.run(session(flow, self._auth, self._config.retry, self._check))
+        return self._driver.run(self._signed(flow))
 
     def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
-        return self._driver.run(flow)
+        return self._driver.run(self._observing.watched(guarded(flow, self._around())))
+
+    def detect(self) -> Capabilities:
+        """Find out what the server can do, by one request at the most.
+
+        Example:
+            >>> client.detect().submit_tool_outputs  # doctest: +SKIP
+        """
+        return self._driver.run(self._around().detect())
 
     def open_stream(self, request: StreamRequest, /) -> ChatStream:
         """Return a stream that is opened when it is entered or iterated."""
         request = self._as_spoken(request)
-        pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
+        pump = self._observing.chat_pump(request)
+        request = replace(request, lease=Lease(pump))
         return ChatStream(self._driver, pump, request, self._flows)
 
     def open_workflow(self, request: StreamRequest, /) -> WorkflowStream:
         """Return a workflow's stream that is opened when it is entered or iterated."""
-        pump = workflow_pump(request, self._config)
+        pump = self._observing.workflow_pump(request)
         return WorkflowStream(self._driver, pump, request, self._flows)
 
     def open_speech(self, call: Call, /) -> Speech:
         """Return speech that is asked for when it is entered, iterated over or read."""
-        return Speech(self._driver, lambda: session(send(call), self._auth, self._config.retry))
+        return Speech(self._driver, lambda: self._signed(send(call)))
 
     def close(self) -> None:
         """Close the connections; the client opens new ones if it is used again."""
@@ -395,13 +443,19 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         max_retries: Attempts after the first, where sending again is safe.
         headers: Sent with every request.
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
+        server: `cloud` or `studio` (Coze Studio); `auto` finds out when it matters.
         protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
+        tracing: Whether work is traced with OpenTelemetry (extra `tracing`), or `Tracing` for how;
+            if None, it is where a tracer provider has been configured.
+        conversation_lock: Keeps other workers out of a conversation while a chat with
+            `on_busy="wait"` runs; within this process, that is done without one.
         http_client: Your own `httpx.AsyncClient`; it is never closed here.
         transport: Your own `httpx.AsyncBaseTransport`.
 
     Raises:
         ValueError: A setting that cannot be, or no token.
         TypeError: An HTTP client or transport of another kind.
+        ImportError: Tracing is wanted and OpenTelemetry is not installed.
 
     Example:
         >>> client = AsyncCozeClient(region="cn")  # doctest: +SKIP
@@ -419,14 +473,18 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         max_retries: int = 2,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
+        server: ServerSetting = "auto",
         protocol: ProtocolName = "v3",
+        tracing: bool | Tracing | None = None,
+        conversation_lock: ConversationLock | None = None,
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         _check_given(http_client, httpx.AsyncClient, transport, httpx.AsyncBaseTransport)
         found = _auth(token, auth)
         host = _base_url(found, base_url, region)
-        config = _config(host, timeout, max_retries, headers, proxy, protocol)
+        others = (proxy, server, protocol, conversation_lock)
+        config = _config(host, timeout, max_retries, headers, *others, tracing=tracing)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -439,8 +497,8 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         driver: AsyncDriver | None = None,
     ) -> None:
         self._given = (http_client, transport)
-        driver = driver or AsyncDriver(config, http_client, transport)
-        self._set_up(auth, config, driver, memo)
+        made = driver or AsyncDriver(config, http_client, transport)
+        self._set_up(auth, config, made, memo)
         is_v2 = config.protocol == "v2"
         self.chat = resources.AsyncV2Chats(self) if is_v2 else resources.AsyncChats(self)
         self.conversations = resources.AsyncConversations(self)
@@ -456,28 +514,35 @@ class AsyncCozeClient(_Base[AsyncDriver]):
 
     async def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
-        return await self._driver.run(session(flow, self._auth, self._config.retry, self._check))
+        return await self._driver.run(self._signed(flow))
 
     async def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
-        return await self._driver.run(flow)
+        return await self._driver.run(self._observing.watched(guarded(flow, self._around())))
+
+    async def detect(self) -> Capabilities:
+        """Find out what the server can do, by one request at the most.
+
+        Example:
+            >>> (await client.detect()).submit_tool_outputs  # doctest: +SKIP
+        """
+        return await self._driver.run(self._around().detect())
 
     def open_stream(self, request: StreamRequest, /) -> AsyncChatStream:
         """Return a stream that is opened when it is entered or iterated."""
         request = self._as_spoken(request)
-        pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
+        pump = self._observing.chat_pump(request)
+        request = replace(request, lease=Lease(pump))
         return AsyncChatStream(self._driver, pump, request, self._flows)
 
     def open_workflow(self, request: StreamRequest, /) -> AsyncWorkflowStream:
         """Return a workflow's stream that is opened when it is entered or iterated."""
-        pump = workflow_pump(request, self._config)
+        pump = self._observing.workflow_pump(request)
         return AsyncWorkflowStream(self._driver, pump, request, self._flows)
 
     def open_speech(self, call: Call, /) -> AsyncSpeech:
         """Return speech that is asked for when it is entered, iterated over or read."""
-        return AsyncSpeech(
-            self._driver, lambda: session(send(call), self._auth, self._config.retry)
-        )
+        return AsyncSpeech(self._driver, lambda: self._signed(send(call)))
 
     async def aclose(self) -> None:
         """Close the connections of this event loop; new ones are opened if it is used again."""

@@ -26,7 +26,7 @@ from coze_core._bodies import AsyncBody, Body
 from coze_core._call import Call, Reply, Upload
 from coze_core._config import ClientConfig
 from coze_core._errors import CozeError
-from coze_core._flow import Exclusive, Flow, Send, Sleep, Work
+from coze_core._flow import Exclusive, Flow, Send, Sleep, Wait, Work
 from coze_core._http import (
     client_options,
     connection_error,
@@ -35,7 +35,7 @@ from coze_core._http import (
     request_options,
 )
 from coze_core._key_locks import lock_of
-from coze_core._loops import LoopPools, running_loop
+from coze_core._loops import LoopPools, running_loop, until_given
 from coze_core._unlisted import unlisted
 
 T = TypeVar("T")
@@ -141,6 +141,8 @@ class SyncDriver:
             return _done(step.function())
         if isinstance(step, Sleep):
             time.sleep(step.seconds)
+        elif isinstance(step, Wait):
+            step.signal.wait(step.seconds)
         elif isinstance(step, Exclusive):
             self._alone(step)
         return None
@@ -297,6 +299,8 @@ class AsyncDriver:
             return await anyio.to_thread.run_sync(step.function)
         if isinstance(step, Sleep):
             await anyio.sleep(step.seconds)
+        elif isinstance(step, Wait):
+            await until_given(step.signal, step.seconds)
         elif isinstance(step, Exclusive):
             with lock_of(step.key) as lock:
                 async with _held(lock):

@@ -11,6 +11,8 @@ from typing import Any, Final
 import anyio
 import httpx
 
+from coze_core._signal import Signal
+
 # The pool of httpcore looks through all its connections at every request: at 1,000 of them that is
 # most of the work. So one pool takes this many streams at once, and then a further one is made.
 _STREAMS_A_POOL: Final = 50
@@ -30,6 +32,21 @@ def running_loop() -> object:
             raise
         token: object = trio.lowlevel.current_trio_token()
         return token
+
+
+async def until_given(signal: Signal, seconds: float) -> None:
+    """Wait on this event loop for a signal, which any thread may give, or for so long."""
+    given = anyio.Event()
+    loop: Any = running_loop()
+    soon = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
+
+    def tell() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and the waiting with it
+            soon(given.set)
+
+    signal.listen(tell)
+    with anyio.move_on_after(seconds):
+        await given.wait()
 
 
 def nobody_waits() -> bool:

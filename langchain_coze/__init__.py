@@ -12,12 +12,14 @@ from langchain_coze.questions import Question, answers_to, ask_user, needs_user,
 
 if TYPE_CHECKING:
     from langchain_coze.loaders import CozeDatasetLoader
+    from langchain_coze.retrievers import CozeWorkflowRetriever
     from langchain_coze.tools import CozeBotTool, CozeWorkflowTool
 
 __all__ = [
     "ChatCoze",
     "CozeBotTool",
     "CozeDatasetLoader",
+    "CozeWorkflowRetriever",
     "CozeWorkflowTool",
     "Question",
     "__version__",
@@ -32,6 +34,7 @@ __all__ = [
 _PLACES: Final = {
     "CozeBotTool": "tools",
     "CozeDatasetLoader": "loaders",
+    "CozeWorkflowRetriever": "retrievers",
     "CozeWorkflowTool": "tools",
 }
 

@@ -29,11 +29,14 @@ class Connection(ModelClients, BaseModel):
     base_url: str | None = Field(default_factory=from_env("COZE_API_BASE", default=None))
     region: Literal["com", "cn"] | None = None
     protocol: Literal["v3", "v2"] = "v3"
+    tracing: Any = Field(default=None, exclude=True, repr=False)
     timeout: float | Timeouts | None = None
     max_retries: int = 2
     default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     auth: Auth | None = Field(default=None, exclude=True, repr=False)
+    server: Literal["auto", "cloud", "studio"] = "auto"
+    conversation_lock: Any = Field(default=None, exclude=True, repr=False)
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     transport: Any = Field(default=None, exclude=True, repr=False)

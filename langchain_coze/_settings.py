@@ -90,6 +90,7 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
     )
     base_url: str | None = Field(default_factory=from_env("COZE_API_BASE", default=None))
     region: Literal["com", "cn"] | None = None
+    server: Literal["auto", "cloud", "studio"] = "auto"
     protocol: Literal["v3", "v2"] = "v3"
     user_id: str | None = Field(default_factory=from_env("COZE_USER_ID", default=None))
     workflow_id: str | None = None
@@ -122,9 +123,13 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
     connector_id: str | None = None
     cancel_on_close: bool = True
     deadline: float | None = None
+    on_busy: Literal["error", "wait", "cancel_previous", "new_conversation"] = "error"
+    busy_timeout: float = 60.0
     default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     auth: Auth | None = Field(default=None, exclude=True, repr=False)
+    tracing: Any = Field(default=None, exclude=True, repr=False)
+    conversation_lock: Any = Field(default=None, exclude=True, repr=False)
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     transport: Any = Field(default=None, exclude=True, repr=False)

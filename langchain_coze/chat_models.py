@@ -35,6 +35,7 @@ class ChatCoze(ChatCozeSettings):
         api_key: The access token; ``COZE_API_TOKEN`` if not given.
         base_url: The API host; ``COZE_API_BASE``, else https://api.coze.com.
         region: ``"com"`` or ``"cn"``, instead of ``base_url``.
+        server: ``"cloud"`` or ``"studio"`` (Coze Studio); ``"auto"`` finds out when it matters.
         protocol: ``"v3"``; or ``"v2"``, the old version of chats, for deployments that still have
             it: text only, history from the client, tools in text.
         user_id: Your id of the end user; ``COZE_USER_ID``, else one made for this installation.
@@ -45,10 +46,14 @@ class ChatCoze(ChatCozeSettings):
         tool_calling: ``"auto"`` leaves bound tools that the bot has as local plugins to Coze and
             describes the others to the bot in the request; ``"native"`` and ``"prompt"`` do only
             the one or the other.
+        on_busy: What to do if the conversation has a running chat, which it has only one of:
+            ``"error"``, ``"wait"``, ``"cancel_previous"`` or ``"new_conversation"``.
         on_stale_chat: What to do with tool results for a chat that has gone another way:
             ``"replay"`` tells a new chat, ``"raise"`` gives the server's error.
         self_contained_tool_ids: Whether ids of tool calls say which chat waits for them, for
             frontends that keep ids but no metadata.
+        tracing: Whether work is traced with OpenTelemetry, or ``coze_core.Tracing`` for how; by
+            default where a tracer provider has been configured.
 
     Instantiate:
         .. code-block:: python

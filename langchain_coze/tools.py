@@ -152,7 +152,7 @@ class CozeWorkflowTool(Connection, BaseTool):
         given = dict(parameters or {})
         tool = cls(
             workflow_id=workflow_id,
-            name=name or tool_name(info),
+            name=name or tool_name(info.detail.workflow_name, f"workflow_{workflow_id}"),
             description=description or info.detail.description,
             inputs=tool_inputs(info, given),
             parameters=given,

@@ -43,6 +43,7 @@ class CozeSettings(ModelClients, FunctionCallingLLM):
     )
     base_url: str | None = None
     region: Literal["com", "cn"] | None = None
+    server: Literal["auto", "cloud", "studio"] = "auto"
     protocol: Literal["v3", "v2"] = "v3"
     user_id: str | None = None
     workflow_id: str | None = None
@@ -71,9 +72,13 @@ class CozeSettings(ModelClients, FunctionCallingLLM):
     connector_id: str | None = None
     cancel_on_close: bool = True
     deadline: float | None = None
+    on_busy: Literal["error", "wait", "cancel_previous", "new_conversation"] = "error"
+    busy_timeout: float = 60.0
     default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     auth: Auth | None = Field(default=None, exclude=True, repr=False)
+    tracing: Any = Field(default=None, exclude=True, repr=False)
+    conversation_lock: Any = Field(default=None, exclude=True, repr=False)
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     transport: Any = Field(default=None, exclude=True, repr=False)

@@ -51,6 +51,7 @@ class Coze(StructuredPrediction, CozeSettings):
         api_key: The access token (also `token`; `COZE_API_TOKEN` if not given).
         base_url: The API host; `COZE_API_BASE`, else https://api.coze.com.
         region: `com` or `cn`, instead of `base_url`.
+        server: `cloud` or `studio` (Coze Studio); `auto` finds out when it matters.
         protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it: text
             only, history from the client, tools in text.
         user_id: Your id of the end user; `COZE_USER_ID`, else one made for this installation.
@@ -60,8 +61,12 @@ class Coze(StructuredPrediction, CozeSettings):
             `error`.
         tool_calling: `auto` leaves tools that the bot has as local plugins to Coze and describes
             the others to the bot in the request; `native` and `prompt` do only one of the two.
+        on_busy: What to do if the conversation has a running chat, which it has only one of:
+            `error`, `wait`, `cancel_previous` or `new_conversation`.
         self_contained_tool_ids: Whether ids of tool calls say which chat waits for them, since
             agents do not always keep the message that made them.
+        tracing: Whether work is traced with OpenTelemetry, or `coze_core.Tracing` for how; by
+            default where a tracer provider has been configured.
         context_window: Tokens that LlamaIndex packs into a request; nothing of it is sent.
         num_output: Tokens that it leaves for the answer.
 

@@ -81,7 +81,11 @@ class Clients:
     """
 
     def __init__(self, settings: Settings, transport: Any = None) -> None:
-        common: dict[str, Any] = {"timeout": settings.timeout, "transport": transport}
+        common: dict[str, Any] = {
+            "timeout": settings.timeout,
+            "transport": transport,
+            "tracing": settings.traces or None,
+        }
         host: dict[str, Any] = {"base_url": settings.base_url, "region": settings.region}
         self._accounts: dict[str, AsyncCozeClient] = {}
         for name, credential in settings.accounts.items():

@@ -21,7 +21,12 @@ _LONGEST: Final = 60.0
 # These are about the account, and not about one bot of it.
 _OF_ACCOUNT: Final = (coze.QuotaExceededError, coze.AuthenticationError)
 # After these the same request would fail elsewhere as well.
-_OF_REQUEST: Final = (coze.ContextLengthError, coze.BadRequestError, coze.ConversationBusyError)
+_OF_REQUEST: Final = (
+    coze.ContextLengthError,
+    coze.BadRequestError,
+    coze.ConversationBusyError,
+    coze.ChatSupersededError,
+)
 
 
 def goes_elsewhere(error: coze.CozeError) -> bool:

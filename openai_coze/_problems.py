@@ -68,6 +68,7 @@ _STATUSES: Final[tuple[tuple[type[coze.CozeError], int, str | None], ...]] = (
     (coze.PermissionDeniedError, 403, "permission_denied"),
     (coze.NotFoundError, 404, "not_found"),
     (coze.ConversationBusyError, 409, "conversation_busy"),
+    (coze.ChatSupersededError, 400, "superseded"),
     (coze.ConflictError, 400, "conflict"),
     (coze.QuotaExceededError, 429, "insufficient_quota"),
     (coze.RateLimitError, 429, "rate_limit_exceeded"),

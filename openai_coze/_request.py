@@ -39,6 +39,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "cancel_on_close": True,
     "deadline": None,
     "protocol": "v3",
+    "on_busy": "error",
+    "busy_timeout": 60.0,
     # Clients of OpenAI keep nothing of an answer but the ids of its calls.
     "self_contained_tool_ids": True,
 }

@@ -183,7 +183,7 @@ class Settings:
         voices: Coze's voices by the names that callers use; `default` for all other names.
         page: Whether `/` shows a page to try bots on.
         metrics: Whether `/metrics` tells Prometheus what happened.
-        traces: Whether OpenTelemetry is told of each request.
+        traces: Whether OpenTelemetry is told of each request (extra `tracing`).
         timeout: Seconds for every wait for Coze.
 
     Raises:

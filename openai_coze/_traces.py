@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from opentelemetry import propagate, trace
+from opentelemetry import context, propagate, trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from openai_coze._exchange import Exchange
 
-# Our facts under the names of OpenTelemetry's conventions for generative AI.
+# What the core's own spans within this one do not tell.
 _NAMES: Final = {
-    "model": "gen_ai.request.model",
-    "bot_id": "gen_ai.response.model",
-    "chat_id": "gen_ai.response.id",
-    "conversation_id": "gen_ai.conversation.id",
-    "input_tokens": "gen_ai.usage.input_tokens",
-    "output_tokens": "gen_ai.usage.output_tokens",
-    "first_token_seconds": "gen_ai.server.time_to_first_token",
+    "model": "coze.gateway.model",
+    "bot_id": "coze.gateway.bot_id",
+    "first_token_seconds": "coze.gateway.first_token_seconds",
+    "failed_ways": "coze.gateway.failed_ways",
+    "outcome": "coze.gateway.outcome",
     "error": "error.type",
-    "logid": "coze.logid",
-    "coze_code": "coze.code",
-    "failed_ways": "coze.failed_ways",
-    "outcome": "coze.outcome",
 }
 
 
@@ -31,31 +25,31 @@ class Traces:
 
     def __init__(self) -> None:
         self._tracer = trace.get_tracer("openai_coze")
-        self._spans: dict[str, Span] = {}
+        self._spans: dict[str, tuple[Span, Any]] = {}
 
     def began(self, exchange: Exchange) -> None:
         """Begin the span of a request."""
         path = exchange.scope["path"]
-        self._spans[exchange.id] = self._tracer.start_span(
+        span = self._tracer.start_span(
             f"{exchange.scope['method']} {path}",
             context=propagate.extract(dict(exchange.headers)),
             kind=SpanKind.SERVER,
             attributes={"http.request.method": exchange.scope["method"], "url.path": path},
         )
+        # The spans of the core stand within this one.
+        token = context.attach(trace.set_span_in_context(span))
+        self._spans[exchange.id] = span, token
 
     def ended(self, exchange: Exchange, seconds: float) -> None:  # noqa: ARG002 - spans have clocks
         """End the span of a request, with its facts."""
-        span = self._spans.pop(exchange.id)
+        span, token = self._spans.pop(exchange.id)
+        context.detach(token)
         facts = exchange.facts
-        if "model" in facts:
-            span.update_name(f"chat {facts['model']}")
-            span.set_attribute("gen_ai.operation.name", "chat")
-            span.set_attribute("gen_ai.provider.name", "coze")
+        if exchange.caller is not None:
+            span.set_attribute("coze.gateway.caller", exchange.caller.name)
         for name, attribute in _NAMES.items():
             if name in facts:
                 span.set_attribute(attribute, facts[name])
-        if "finish_reason" in facts:
-            span.set_attribute("gen_ai.response.finish_reasons", [facts["finish_reason"]])
         span.set_attribute("http.response.status_code", exchange.status)
         if exchange.status >= 500 or "error" in facts:
             span.set_status(Status(StatusCode.ERROR))

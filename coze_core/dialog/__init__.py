@@ -34,6 +34,7 @@ from coze_core.dialog._options import (
     tool_specs,
 )
 from coze_core.dialog._parser import ToolCallParser
+from coze_core.dialog._passages import Passage, passages_of
 from coze_core.dialog._pieces import CallPiece, Piece, Result
 from coze_core.dialog._plan import MAX_MESSAGES, NewChat, PlanOptions, Wording, plan
 from coze_core.dialog._resume import Resume, resume
@@ -70,6 +71,7 @@ __all__ = [
     "Media",
     "MediaKind",
     "NewChat",
+    "Passage",
     "Pending",
     "Piece",
     "PlanOptions",
@@ -99,6 +101,7 @@ __all__ = [
     "medium",
     "mismatch",
     "parameters_of",
+    "passages_of",
     "plan",
     "playable",
     "portable_id",

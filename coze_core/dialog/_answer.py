@@ -12,8 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from coze_core._call import Call
+from coze_core._desk import Busy
 from coze_core._endpoints import chat, messages
-from coze_core._errors import CozeError
+from coze_core._errors import ConversationBusyError, CozeError
+from coze_core._here import need
 from coze_core._identity import anonymous_user_id, user_id_is_known
 from coze_core._memo import Memo
 from coze_core._models import EnterMessage, ToolOutput
@@ -89,6 +92,7 @@ class Ask:
             raise ValueError(
                 f"on_stale_chat must be 'replay' or 'raise', not {self.on_stale_chat!r}"
             )
+        Busy(self.chat.get("on_busy", "error"), self.chat.get("busy_timeout", 0.0))
         check_choice(self.tool_choice, self.tools)
         if self.plan.protocol == "v2":
             refuse_options(self.chat)
@@ -170,11 +174,16 @@ class _Dialogue:
 
     # -- a new chat
 
-    def begin(self) -> Talk[Result]:
-        """Ask in a new chat."""
+    def begin(self, *, elsewhere: bool = False) -> Talk[Result]:
+        """Ask in a new chat.
+
+        Args:
+            elsewhere: Whether in a conversation of its own, which is told all of the history.
+        """
         ask = self._ask
         wording = self._wording()
-        planned = plan(self._entries, ask.plan, wording)
+        options = replace(ask.plan, conversation_id=None) if elsewhere else ask.plan
+        planned = plan(self._entries, options, wording, afresh=elsewhere)
         if planned.known_chats and (yield from self._has_moved_on(planned)):
             planned = plan(self._entries, ask.plan, wording, afresh=True)
         if planned.abandoned is not None:
@@ -193,7 +202,12 @@ class _Dialogue:
         self._said = planned.said
         self._variables = planned.custom_variables
         listener = self._listener()
-        turn = yield from listen(request, listener)
+        try:
+            turn = yield from listen(request, listener)
+        except ConversationBusyError:
+            if ask.chat.get("on_busy") != "new_conversation" or not planned.conversation_id:
+                raise
+            return (yield from self.begin(elsewhere=True))
         return (yield from self._finish(Outcome(turn, listener), request_messages=sent))
 
     def _request(self, planned: NewChat, sent: list[EnterMessage], *, again: bool = False) -> Any:
@@ -208,6 +222,8 @@ class _Dialogue:
             )
         if again:
             options.pop("shortcut_command", None)  # it has been run already
+        if options.get("on_busy") == "new_conversation":
+            options["on_busy"] = "error"  # a conversation of its own has to be told more: see begin
         variables = {**(options.pop("custom_variables", None) or {}), **planned.custom_variables}
         return chat.stream(
             bot_id=self._ask.plan.bot_id,
@@ -254,6 +270,7 @@ class _Dialogue:
 
     def go_on(self, waiting: Resume) -> Talk[Result | None]:
         """Give a waiting chat its outputs; None if that is no longer possible."""
+        yield from do(need(Call("POST", chat.SUBMIT)))  # before anything is uploaded for it
         answers = yield from uploaded([item.entry for item in waiting.outputs], self._memo)
         marker = waiting.marker
         outputs = [

@@ -12,11 +12,14 @@ from coze_core._pump import StreamRequest
 
 MAX_MESSAGES: Final = 50  # protocol notes, section 6.6
 # What a chatflow is told too; leaving one early cannot cancel it, whatever is wanted.
-_CARRIED: Final = frozenset({"parameters", "connector_id", "deadline", "cancel_on_close"})
+_CARRIED: Final = frozenset(
+    {"parameters", "connector_id", "deadline", "cancel_on_close", "busy_timeout"}
+)
 _ADVICE: Final = {
     "custom_variables": "pass them as parameters=, the chatflow's inputs",
     "bot_version": "pass workflow_version= to client.workflows.chat",
     "auto_save_history": "Coze keeps what is said in a chatflow",
+    "on_busy": "only chats with bots can wait for one another",
 }
 
 
@@ -52,6 +55,8 @@ class Chatflow:
         """
         for name, value in options.items():
             wanted = value is False if name == "auto_save_history" else bool(value)
+            if name == "on_busy":
+                wanted = value not in {None, "error"}
             if name == "extra_params":
                 wanted = bool(set(value or ()) - {"latitude", "longitude"})  # type: ignore[call-overload]  # a mapping
             if wanted and name not in _CARRIED:

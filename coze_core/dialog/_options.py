@@ -32,6 +32,8 @@ _CHAT: Final = frozenset(
         "connector_id",
         "cancel_on_close",
         "deadline",
+        "on_busy",
+        "busy_timeout",
     }
 )
 # Arguments of a call that replace a setting of the same name.

@@ -69,10 +69,18 @@ class WorkflowQuestion(TypedDict):
     required: dict[str, Any] | None
 
 
-def tool_name(info: WorkflowInfo) -> str:
-    """Return a workflow's name in the characters that models' tools may have."""
-    name = _NAME.sub("_", info.detail.workflow_name).strip("_")[:64]
-    return name or f"workflow_{info.detail.workflow_id}"
+def tool_name(name: str, otherwise: str) -> str:
+    """Return a name in the characters that models' tools may have.
+
+    Args:
+        name: A workflow's or a bot's own name.
+        otherwise: What to take if nothing of it is left.
+
+    Example:
+        >>> tool_name("Weather report!", "workflow_7389")
+        'Weather_report'
+    """
+    return _NAME.sub("_", name).strip("_")[:64] or otherwise
 
 
 def tool_inputs(info: WorkflowInfo, given: Mapping[str, object]) -> dict[str, WorkflowParameter]:
