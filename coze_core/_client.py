@@ -230,6 +230,22 @@ class _Base(abc.ABC, Generic[D]):
         )
         return client
 
+    def with_auth(self, auth: Credential | str) -> Self:
+        """Return a client of another account that uses the connections of this one.
+
+        Args:
+            auth: A token, a credential that renews itself, or a function that returns a token.
+
+        Raises:
+            ValueError: A token that cannot be, or a credential of another host.
+        """
+        found = TokenAuth(auth) if isinstance(auth, str) else _auth(None, auth)
+        _base_url(found, self.base_url, None)
+        client = type(self).__new__(type(self))
+        given = self._given
+        client._begin(found, self._config, *given, driver=self._driver)  # noqa: SLF001 - our kind
+        return client
+
     @abc.abstractmethod
     def _begin(
         self,
@@ -238,8 +254,9 @@ class _Base(abc.ABC, Generic[D]):
         http_client: Any,
         transport: Any,
         memo: Memo | None = None,
+        driver: D | None = None,
     ) -> None:
-        """Make the driver and the resources."""
+        """Make the driver, unless one is given, and the resources."""
 
 
 def _config(
@@ -347,9 +364,11 @@ class CozeClient(_Base[SyncDriver]):
         http_client: httpx.Client | None,
         transport: httpx.BaseTransport | None,
         memo: Memo | None = None,
+        driver: SyncDriver | None = None,
     ) -> None:
         self._given = (http_client, transport)
-        self._set_up(auth, config, SyncDriver(config, http_client, transport), memo)
+        made = driver or SyncDriver(config, http_client, transport)
+        self._set_up(auth, config, made, memo)
         is_v2 = config.protocol == "v2"
         self.chat = resources.V2Chats(self) if is_v2 else resources.Chats(self)
         self.conversations = resources.Conversations(self)
@@ -475,9 +494,11 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         http_client: httpx.AsyncClient | None,
         transport: httpx.AsyncBaseTransport | None,
         memo: Memo | None = None,
+        driver: AsyncDriver | None = None,
     ) -> None:
         self._given = (http_client, transport)
-        self._set_up(auth, config, AsyncDriver(config, http_client, transport), memo)
+        made = driver or AsyncDriver(config, http_client, transport)
+        self._set_up(auth, config, made, memo)
         is_v2 = config.protocol == "v2"
         self.chat = resources.AsyncV2Chats(self) if is_v2 else resources.AsyncChats(self)
         self.conversations = resources.AsyncConversations(self)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import ssl
 from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,6 +63,8 @@ def client_options(config: ClientConfig) -> dict[str, Any]:
         # Making the TLS settings takes long; only what is plain HTTP for certain goes without.
         "verify": False if config.base_url.startswith("http://") else ssl_context(),
         "proxy": config.proxy,
+        # Several accounts may use the connections: what one was told is not said by another.
+        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
     }
 
 

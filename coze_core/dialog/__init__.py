@@ -22,7 +22,7 @@ from coze_core.dialog._knowledge import (
     dataset_entries,
     dataset_entries_async,
 )
-from coze_core.dialog._marker import Marker, Pending, portable_id
+from coze_core.dialog._marker import Marker, Pending, bot_of_id, portable_id
 from coze_core.dialog._media import medium
 from coze_core.dialog._options import (
     OF_MODEL,
@@ -89,6 +89,7 @@ __all__ = [
     "WrittenCall",
     "arguments_model",
     "ask_of",
+    "bot_of_id",
     "call_options",
     "check_content",
     "converse",

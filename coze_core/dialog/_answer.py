@@ -62,6 +62,7 @@ class Ask:
             missing, `fill` tells the bot that those calls were not executed.
         portable_ids: Whether ids of calls say where they belong, for programs that keep no marker.
         streamed: Whether pieces are shown as they come; else a useless answer may be replaced.
+        warns: Whether to warn of messages that are too old to be sent; `Result.dropped` tells too.
         chat: Further arguments of `client.chat.stream`.
 
     Raises:
@@ -79,6 +80,7 @@ class Ask:
     on_missing: Literal["raise", "fill"] = "raise"
     portable_ids: bool = False
     streamed: bool = True
+    warns: bool = True
     chat: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -167,6 +169,7 @@ class _Dialogue:
         self._memo = memo
         self._tools = tools
         self._said = ""
+        self._dropped = 0
         self._variables: dict[str, str] = {}
 
     # -- a new chat
@@ -187,7 +190,8 @@ class _Dialogue:
             left = planned.abandoned
             ids = {"conversation_id": left.conversation_id, "chat_id": left.chat_id}
             yield from do(chat.quick_cancel(**ids))
-        if planned.dropped:
+        self._dropped = planned.dropped
+        if planned.dropped and ask.warns:
             warnings.warn(
                 f"Coze takes {ask.plan.limit} messages: the {planned.dropped} oldest were not "
                 "sent; trim or summarize the history",
@@ -310,12 +314,13 @@ class _Dialogue:
         asked = question_text(outcome.turn)
         if asked:
             yield HandOut(outcome.say(asked))
-        return outcome.result(
+        result = outcome.result(
             self._entries,
             options=self._ask.plan,
             said=self._said,
             streamed=self._ask.streamed,
         )
+        return replace(result, dropped=self._dropped) if self._dropped else result
 
     def _native_calls(self, outcome: Outcome) -> list[Piece]:
         bot_id = self._ask.plan.bot_id

@@ -108,6 +108,7 @@ def ask_of(
     streamed: bool,
     response_format: ResponseFormat | None = None,
     on_missing: Literal["raise", "fill"] = "raise",
+    warns: bool = True,
 ) -> Ask:
     """Return what is wanted.
 
@@ -117,6 +118,7 @@ def ask_of(
         streamed: Whether pieces are shown as they come.
         response_format: What a JSON answer must look like.
         on_missing: What to do if a waiting chat has not all its results.
+        warns: Whether to warn of messages that are too old to be sent.
 
     Raises:
         ValueError: Options that do not exist, or do not go together.
@@ -143,6 +145,7 @@ def ask_of(
         on_missing=on_missing,
         portable_ids=options["self_contained_tool_ids"],
         streamed=streamed,
+        warns=warns,
         chat={name: options[name] for name in _CHAT},
     )
 
