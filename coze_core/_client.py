@@ -225,9 +225,9 @@ class _Base(abc.ABC, Generic[D]):
         """
         config = self._config.changed(timeout=timeout, max_retries=max_retries, headers=headers)
         client = type(self).__new__(type(self))
-        client._begin(  # noqa: SLF001 - another of our own kind
-            self._auth, config, *self._given, memo=self.memo
-        )
+        same = timeout is None and not headers  # then its connections serve as well
+        found = (self.memo, self._driver if same else None)
+        client._begin(self._auth, config, *self._given, *found)  # noqa: SLF001 - our kind
         return client
 
     def with_auth(self, auth: Credential | str) -> Self:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from coze_core import AsyncCozeClient
 from openai_coze._problems import Refused
 from openai_coze._rates import Rate
-from openai_coze._settings import BotModel, BotRoute, GatewayKey, Settings
+from openai_coze._settings import RESERVED, BotModel, BotRoute, GatewayKey, Settings
 
 _MOST: Final = 2048  # callers with tokens of their own that are remembered
 
@@ -39,6 +40,11 @@ class Way:
     def place(self) -> tuple[str, str]:
         """The account and what is talked to."""
         return self.account, self.id
+
+    @property
+    def at_once(self) -> Way:
+        """The same way, tried once: where there is another, waiting for this one helps nobody."""
+        return replace(self, client=self.client.with_options(max_retries=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +246,24 @@ class Access:
             return None
         account = "" if caller.has_own_token else self._clients.first_account
         return BotModel(name, (BotRoute(name, account),))
+
+    def check_options(self, caller: Caller, options: Mapping[str, Any]) -> None:
+        """Refuse options of a request that are the payer's to choose.
+
+        Args:
+            caller: Who calls.
+            options: The options.
+
+        Raises:
+            Refused: There is one.
+        """
+        for name in () if caller.has_own_token else RESERVED & options.keys():
+            raise Refused(
+                f"coze.{name} is for callers with a Coze token of their own",
+                status=403,
+                code="permission_denied",
+                param=f"coze.{name}",
+            )
 
     def ways_of(self, caller: Caller, model: BotModel) -> list[Way]:
         """Return the ways to an answer of a model, the preferred one first.

@@ -97,7 +97,10 @@ async def answered(
         Refused: None of them may.
     """
     first: CozeError | None = None
-    for way in chosen(wanted, ways, health):
+    ordered = chosen(wanted, ways, health)
+    for number, way in enumerate(ordered, 1):
+        if number < len(ordered):
+            way = way.at_once
         answering = Answering(way, converse(way))
         try:
             if wanted.streamed:

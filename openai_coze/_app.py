@@ -57,7 +57,7 @@ def create_app(settings: Settings | None = None, *, transport: Any = None) -> St
 
 def _routes(hub: Hub) -> Sequence[Route]:
     def route(path: str, method: str, handler: Handler, *, counted: bool = True) -> Route:
-        return Route(path, Gate(hub, handler, counted=counted), methods=[method])
+        return Route(path, Gate(hub, handler, path, counted=counted), methods=[method])
 
     async def healthz(_: Request) -> Response:
         facts = {"status": "ok", "version": __version__, "running": hub.running}

@@ -68,6 +68,7 @@ async def begun(hub: Hub, exchange: Exchange, wanted: Wanted) -> Answering:
         raise RuntimeError("nobody was admitted")
     exchange.note(model=wanted.model, streamed=wanted.streamed)
     model: BotModel = hub.access.model_of(caller, wanted.model)
+    hub.access.check_options(caller, wanted.options)
     ways = hub.access.ways_of(caller, model)
 
     def converse(way: Way) -> AsyncDialogue:

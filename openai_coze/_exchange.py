@@ -25,17 +25,19 @@ class Exchange:
     """One request and its answer.
 
     Attributes:
+        route: The path of its route.
         id: The request's id, in the answer's headers and in logs.
         caller: Who calls; known once they are admitted.
         facts: What logs, metrics and traces tell of it.
         status: The HTTP status that was answered, or 0.
         began: When it came.
         ended: Whether all of the answer has been sent.
-        failure: Writes how an answer ends whose head has been sent.
+        failure: Writes how an answer ends whose head has been sent; else the connection ends.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, route: str) -> None:
         self.scope = scope
+        self.route = route
         self.id = f"req_{uuid.uuid4().hex}"
         self.headers = Headers(scope=scope)
         self.caller: Caller | None = None
@@ -43,7 +45,7 @@ class Exchange:
         self.status = 0
         self.began = time.monotonic()
         self.ended = False
-        self.failure: Callable[[Mapping[str, Any]], bytes] = _no_more
+        self.failure: Callable[[Mapping[str, Any]], bytes] | None = None
         self._receive = receive
         self._send = send
         self._left: int | None = None
@@ -163,7 +165,3 @@ class Exchange:
 def _too_large(most: int | None) -> Refused:
     bound = "" if most is None else f": {most} bytes at most"
     return Refused(f"the body is too large{bound}", status=413, code="body_too_large")
-
-
-def _no_more(_: Mapping[str, Any]) -> bytes:
-    return b""

@@ -24,16 +24,18 @@ class Gate:
     Args:
         hub: What all requests have in common.
         handler: Answers those that are let in.
+        route: The path of its route.
         counted: Whether it counts against a key's rate.
     """
 
-    def __init__(self, hub: Hub, handler: Handler, *, counted: bool = True) -> None:
+    def __init__(self, hub: Hub, handler: Handler, route: str, *, counted: bool = True) -> None:
         self._hub = hub
         self._handler = handler
+        self._route = route
         self._counted = counted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = Exchange(scope, receive, send)
+        exchange = Exchange(scope, receive, send, self._route)
         self._hub.observers.began(exchange)
         try:
             error = await self._admitted(exchange)
@@ -93,7 +95,7 @@ class Gate:
 async def _say(exchange: Exchange, problem: Problem) -> None:
     if not exchange.status:
         await exchange.refuse(problem)
-    elif not exchange.ended:
+    elif exchange.failure is not None and not exchange.ended:
         await exchange.write(exchange.failure(problem.error), last=True)
 
 

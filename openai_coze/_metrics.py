@@ -64,7 +64,7 @@ class Metrics:
     def ended(self, exchange: Exchange, seconds: float) -> None:
         """Count a request that has ended."""
         facts = exchange.facts
-        route = getattr(exchange.scope.get("route"), "path", exchange.scope["path"])
+        route = exchange.route
         model = facts.get("model", "")
         model = model if not model or model in self._models else "other"
         self._running.dec()

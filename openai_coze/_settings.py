@@ -18,6 +18,8 @@ OPTIONS: Final = PER_CALL - {
     "deadline",
     "self_contained_tool_ids",
 }
+# Of these, only those who pay may say them with a request.
+RESERVED: Final = frozenset({"bot_version", "connector_id", "publish_status"})
 MB: Final = 1024 * 1024
 
 

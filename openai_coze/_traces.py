@@ -29,12 +29,16 @@ class Traces:
 
     def began(self, exchange: Exchange) -> None:
         """Begin the span of a request."""
-        path = exchange.scope["path"]
+        method, path = exchange.scope["method"], exchange.scope["path"]
         span = self._tracer.start_span(
-            f"{exchange.scope['method']} {path}",
+            f"{method} {exchange.route}",
             context=propagate.extract(dict(exchange.headers)),
             kind=SpanKind.SERVER,
-            attributes={"http.request.method": exchange.scope["method"], "url.path": path},
+            attributes={
+                "http.request.method": method,
+                "http.route": exchange.route,
+                "url.path": path,
+            },
         )
         # The spans of the core stand within this one.
         token = context.attach(trace.set_span_in_context(span))

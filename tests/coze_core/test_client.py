@@ -8,7 +8,6 @@ import pytest
 from coze_core import (
     AsyncCozeClient,
     AsyncPager,
-    AuthenticationError,
     BadRequestError,
     ConflictError,
     CozeClient,
@@ -298,9 +297,10 @@ def test_a_client_of_another_account_shares_connections_but_no_findings(emulator
 
 
 def test_cookies_of_a_server_are_not_kept(emulator):
-    emulator.faults.add(Fault(code=4100, headers={"Set-Cookie": "session=1"}))
+    fault = Fault(code=4200, headers={"Set-Cookie": "session=1"})
+    emulator.faults.add(fault, path="/v1/workspaces")
     with CozeClient(emulator.token, base_url=emulator.base_url) as client:
-        with pytest.raises(AuthenticationError):
-            client.users.me()
-        client.users.me()
+        with pytest.raises(NotFoundError):
+            list(client.workspaces.list())
+        assert list(client.workspaces.list())
     assert "cookie" not in emulator.requests[-1].headers

@@ -29,9 +29,14 @@ def settings_for(emulator):
 
 @pytest.fixture
 def serve():
-    """Serves an application and returns its address, until the test ends."""
+    """Serves an application and returns its address, until the test ends, or `serve.stop()`."""
     with contextlib.ExitStack() as stack:
-        yield lambda app, **options: stack.enter_context(serving(app, **options))
+
+        def start(app, **options):
+            return stack.enter_context(serving(app, **options))
+
+        start.stop = stack.close  # what has been asked is finished then, and told of
+        yield start
 
 
 @pytest.fixture

@@ -92,6 +92,16 @@ def test_a_key_sees_and_uses_its_own_models_only(gateway, emulator, said):
     assert other.chat.completions.create(model="assistant", messages=said("hi"))
 
 
+@pytest.mark.parametrize("name", ["publish_status", "bot_version", "connector_id"])
+def test_what_the_payer_chooses_is_closed_to_keys(gateway, emulator, said, name):
+    client = gateway("echo")
+    asked = {"model": "echo", "messages": said("hi"), "extra_body": {"coze": {name: "1"}}}
+    with pytest.raises(openai.PermissionDeniedError) as caught:
+        client.chat.completions.create(**asked)
+    assert caught.value.param == f"coze.{name}"
+    assert not emulator.requests
+
+
 def test_bots_that_are_no_models_are_closed_to_keys_and_open_to_tokens(gateway, emulator, said):
     client = gateway("echo")
     slow = emulator.bot_id("assistant")
@@ -122,7 +132,7 @@ def test_a_bad_credential_of_the_gateway_is_not_the_caller_s_matter(gateway, sai
     assert caught.value.code == "upstream_authentication"
 
 
-def test_no_secret_is_logged_or_shown(gateway, emulator, said, caplog):
+def test_no_secret_is_logged_or_shown(gateway, serve, emulator, said, caplog):
     caplog.set_level(logging.DEBUG)
     client = gateway("echo")
     client.chat.completions.create(model="echo", messages=said("the password is swordfish"))
@@ -130,6 +140,7 @@ def test_no_secret_is_logged_or_shown(gateway, emulator, said, caplog):
         client.with_options(api_key=emulator.token).chat.completions.create(
             model="none", messages=said("hi")
         )
+    serve.stop()
     ours = [r.getMessage() + str(r.__dict__) for r in caplog.records if "coze" in r.name]
     assert ours
     assert not any(emulator.token in line or KEY in line for line in ours)

@@ -146,6 +146,15 @@ def test_speech_that_coze_refuses_is_an_error_and_no_sound(gateway, emulator):
         gateway("echo").audio.speech.create(model="tts-1", voice=VOICE_IDS[0], input="Hi")
 
 
+def test_speech_that_is_cut_is_an_error_and_no_short_sound(gateway, emulator):
+    client = gateway("echo")
+    emulator.faults.add(Fault(cut_after=3000, cut="close"), path="/v1/audio/speech")
+    body = {"voice": VOICE_IDS[0], "input": "Hello! " * 100, "response_format": "pcm"}
+    headers = {"Authorization": f"Bearer {KEY}"}
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.post(f"{client.base_url}audio/speech", json=body, headers=headers)
+
+
 def test_a_recording_is_written_down(gateway):
     client = gateway("echo")
     sound = client.audio.speech.create(model="tts-1", voice=VOICE_IDS[0], input="Hello!").read()

@@ -20,12 +20,14 @@ def spans():
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    trace._set_tracer_provider(provider, log=False)
+    before = trace._TRACER_PROVIDER
+    trace._TRACER_PROVIDER = provider
     yield exporter
+    trace._TRACER_PROVIDER = before
     provider.shutdown()
 
 
-def test_a_request_is_one_line_of_json(gateway, said, caplog):
+def test_a_request_is_one_line_of_json(gateway, serve, said, caplog):
     caplog.set_level(logging.INFO, logger="openai_coze")
     client = gateway("assistant")
     done = client.chat.completions.create(
@@ -34,6 +36,7 @@ def test_a_request_is_one_line_of_json(gateway, said, caplog):
     last = list(done)[-1]
     with pytest.raises(openai.NotFoundError):
         client.chat.completions.create(model="none", messages=said("hi"))
+    serve.stop()
     lines = [json.loads(JsonLines().format(r)) for r in caplog.records if hasattr(r, "facts")]
     good, bad = lines
     assert good["event"] == "request"
@@ -92,7 +95,7 @@ def test_metrics_are_off_unless_asked_for(gateway):
     assert httpx.get(url).status_code == 404
 
 
-def test_opentelemetry_gets_a_span_within_the_caller_s_trace(gateway, emulator, said, spans):
+def test_opentelemetry_gets_a_span_within_the_caller_s_trace(gateway, serve, emulator, said, spans):
     client = gateway("assistant", traces=True)
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     done = client.chat.completions.create(
@@ -103,6 +106,7 @@ def test_opentelemetry_gets_a_span_within_the_caller_s_trace(gateway, emulator, 
     emulator.faults.add(Fault(code=4011), path="/v3/chat")
     with pytest.raises(openai.RateLimitError):
         client.chat.completions.create(model="assistant", messages=said("hi"))
+    serve.stop()
     ours = [span for span in spans.get_finished_spans() if span.name.startswith("POST")]
     inner = [span for span in spans.get_finished_spans() if span.name.startswith("chat")]
     good, bad = ours

@@ -233,6 +233,18 @@ def test_a_question_of_a_workflow_is_text_and_the_next_message_answers_it(gatewa
     assert done.choices[0].message.content == "Thanks for Rome"
 
 
+def test_a_chatflow_is_a_model_too(gateway, emulator, said):
+    route = BotRoute(workflow_id=emulator.workflow_id("order"), app_id="77")
+    client = gateway(models=(BotModel("order", (route,)),))
+    done = client.chat.completions.create(model="order", messages=said("coffee"))
+    assert done.choices[0].message.content == "Which size?"
+    answer = {"role": "assistant", "content": "Which size?", "coze": done.coze}
+    history = [*said("coffee"), answer, *said("large")]
+    done = client.chat.completions.create(model="order", messages=history)
+    assert done.choices[0].message.content == "One large coffee, coming up."
+    assert not emulator.requests.to("/v3/chat")
+
+
 # -- data
 
 
