@@ -78,6 +78,7 @@ ORDER = [
     "_binding",
     "_resources",
     "_workflow_resources",
+    "_client_base",
     "_client",
     "_model_clients",
     "dialog._history",
@@ -110,7 +111,7 @@ ORDER = [
     "dialog",
     "cli",
 ]
-HTTPX = {"_http", "_loops", "_bodies", "_drivers", "_client"}
+HTTPX = {"_client_base", "_http", "_loops", "_bodies", "_drivers", "_client"}
 ASYNC = {
     *(
         "_unlisted",
