@@ -18,13 +18,11 @@ else:  # the client is imported when it is needed
 class Connection(ModelClients, BaseModel):
     """Where Coze is, and who we are there; the clients are made at their first use."""
 
-    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, defer_build=True)
 
     api_key: SecretStr | None = Field(
         default_factory=secret_from_env(["COZE_API_TOKEN", "COZE_API_KEY"], default=None),
         validation_alias=AliasChoices("api_key", "token"),
-        exclude=True,
-        repr=False,
     )
     base_url: str | None = Field(default_factory=from_env("COZE_API_BASE", default=None))
     region: Literal["com", "cn"] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from coze_core._auth import Auth, TokenAuth
 from coze_core._client import CozeClient
@@ -35,7 +36,13 @@ class Access:
         """
         return self.auth if self.auth is not None else TokenAuth(self.token or "")
 
-    def client(self, timeout: float | None = None, *, max_retries: int = 2) -> CozeClient:
+    def client(
+        self,
+        timeout: float | None = None,
+        *,
+        max_retries: int = 2,
+        server: Literal["auto", "cloud", "studio"] = "auto",
+    ) -> CozeClient:
         """Return a client.
 
         Raises:
@@ -46,6 +53,7 @@ class Access:
             base_url=self.base_url,
             timeout=None if timeout is None else Timeouts.of(timeout),
             max_retries=max_retries,
+            server=server,
         )
 
 

@@ -67,7 +67,8 @@ def _save(made: SignIn, *, check: bool) -> None:
     token = _typed() if sys.stdin.isatty() else sys.stdin.read().strip()
     check_token(token)
     if check:
-        with CozeClient(token, base_url=made.base_url) as client:
+        # A Studio refuses what is asked here in its own words; the client must not do so before.
+        with CozeClient(token, base_url=made.base_url, server="cloud") as client:
             _try(client)
     made.save(token)
 

@@ -93,6 +93,9 @@ def _tell(emulator: Emulator, profile: str) -> None:
     print("Bots:")
     for bot in emulator.bots.values():
         print(f"  {bot.id}  {bot.name}  {bot.description}")
+    print("Workflows:")
+    for workflow in emulator.workflows.values():
+        print(f"  {workflow.id}  {workflow.name}  {workflow.description}")
     sys.stdout.flush()
 
 

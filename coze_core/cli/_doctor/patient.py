@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from coze_core._client import CozeClient
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from coze_core.cli._doctor.server import Served
 
 # Sent nowhere: calls with it carry no credential.
+# What is there is what the checks find out: the client must not refuse anything beforehand.
+_UNJUDGED: Final = "cloud"
 _NO_TOKEN = "none"  # noqa: S105
 
 
@@ -75,10 +77,20 @@ class Patient:
             raise ValueError("there is no credential")
         if base_url is not None:
             return CozeClient(
-                self.access.token, base_url=base_url, timeout=self.timeout, max_retries=0
+                self.access.token,
+                base_url=base_url,
+                timeout=self.timeout,
+                max_retries=0,
+                server=_UNJUDGED,
             )
-        return self.access.client(self.timeout, max_retries=0)
+        return self.access.client(self.timeout, max_retries=0, server=_UNJUDGED)
 
     def stranger(self) -> CozeClient:
         """Return a client without the credential."""
-        return CozeClient(_NO_TOKEN, base_url=self.base_url, timeout=self.timeout, max_retries=0)
+        return CozeClient(
+            _NO_TOKEN,
+            base_url=self.base_url,
+            timeout=self.timeout,
+            max_retries=0,
+            server=_UNJUDGED,
+        )
