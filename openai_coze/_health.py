@@ -26,6 +26,7 @@ _OF_REQUEST: Final = (
     coze.BadRequestError,
     coze.ConversationBusyError,
     coze.ChatSupersededError,
+    coze.UnsupportedError,
 )
 
 

@@ -74,6 +74,7 @@ _STATUSES: Final[tuple[tuple[type[coze.CozeError], int, str | None], ...]] = (
     (coze.RateLimitError, 429, "rate_limit_exceeded"),
     (coze.APITimeoutError, 504, "timeout"),
     (coze.PollTimeoutError, 504, "timeout"),
+    (coze.UnsupportedError, 501, "unsupported"),
     (coze.CozeError, 502, "upstream_error"),
 )
 

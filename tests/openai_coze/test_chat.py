@@ -358,3 +358,17 @@ def test_text_that_is_no_unicode_does_not_break_the_stream(gateway, add_bot, sai
     client = gateway(add_bot(odd))
     stream = client.chat.completions.create(model="odd", messages=said("hi"), stream=True)
     assert collected(stream)[1] == 'a\u2028b \x00 "quoted" \\ é 你好'
+
+
+def test_a_coze_studio_is_served_as_well(serve, studio, said):
+    url = serve(create_app(Settings(base_url=studio.base_url)))
+    with openai.OpenAI(base_url=f"{url}/v1", api_key=studio.token, max_retries=0) as client:
+        bot = studio.bot_id("assistant")
+        stream = client.chat.completions.create(
+            model=bot, messages=said("What is 2 + 3?"), stream=True
+        )
+        assert collected(stream)[1] == "2 + 3 = 5"
+        with pytest.raises(openai.InternalServerError) as caught:
+            client.models.list()  # it does not list its bots: name them as models
+        assert caught.value.status_code == 501
+        assert caught.value.code == "unsupported"
