@@ -7,7 +7,7 @@ replies which server it is, and answers the step `Here`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar, cast
 
 from coze_core._call import Call
@@ -124,7 +124,7 @@ def guarded(flow: Flow[T], around: Surroundings) -> Flow[T]:
                 elif isinstance(step, Here):
                     outcome = around
                 elif isinstance(step, Exclusive):
-                    outcome = yield Exclusive(step.key, _inside(step, around))
+                    outcome = yield replace(step, make=_inside(step, around))
                 else:
                     outcome = yield step
             except CozeError as error:

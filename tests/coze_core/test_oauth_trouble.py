@@ -1,15 +1,26 @@
 """Token endpoints, stores and callers that misbehave: what a credential makes of them."""
 
+import asyncio
 import json
+import os
+import subprocess
+import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import anyio
 import pytest
+from keys import key_pair
 from wire import RawServer, reply
 
 from coze_core import (
+    APIStatusError,
+    AsyncCozeClient,
     CozeClient,
     DeviceCode,
     FileStore,
+    JWTAuth,
     OAuthError,
     OAuthToken,
     ProtocolError,
@@ -28,6 +39,8 @@ class Tokens:
         self.granted = granted
         self.answers = []  # bodies to give instead, as (body, status)
         self.headers = ""
+        self.came, self.go = threading.Event(), threading.Event()
+        self.go.set()  # a test that clears it holds the replies back
         self.server = RawServer(self._answer)
         self.asked = []  # the bodies of the requests for tokens
 
@@ -36,6 +49,7 @@ class Tokens:
         return self
 
     def __exit__(self, *_):
+        self.go.set()
         self.server.__exit__()
 
     def _answer(self, connection, request, _):
@@ -44,6 +58,8 @@ class Tokens:
             connection.sendall(reply(ME))
             return True
         self.asked.append(json.loads(body))
+        self.came.set()
+        self.go.wait()
         self.grant(connection, len(self.asked))
         return True
 
@@ -164,3 +180,162 @@ def test_a_token_file_of_rubbish_is_a_value_error_that_shows_nothing(tmp_path, t
     with pytest.raises(ValueError, match="token") as caught:
         FileStore(path).load("a")
     assert "czu_x" not in str(caught.value)
+
+
+# -- many who ask at a time
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "502 Bad Gateway"])
+@pytest.mark.anyio
+async def test_a_refresh_that_fails_fails_for_all_who_wait_for_it(status):
+    async def ask(client, errors):
+        with pytest.raises(APIStatusError) as caught:
+            await client.users.me()
+        errors.append(caught.value)
+
+    with Tokens() as tokens:
+        tokens.answers = [({"error_code": "invalid_request", "error_message": "no"}, status)] * 200
+        errors = []
+        async with AsyncCozeClient(auth=tokens.user()) as client, anyio.create_task_group() as group:
+            for _ in range(100):
+                group.start_soon(ask, client, errors)
+        assert len(errors) == 100
+        assert {str(error) for error in errors} == {str(errors[0])}
+        assert len(tokens.asked) == 1
+        tokens.answers = []
+        async with AsyncCozeClient(auth=tokens.user()) as client:  # which asks anew
+            assert (await client.users.me()).user_name == "ann"
+
+
+@pytest.mark.anyio
+async def test_a_refresh_goes_on_when_the_one_who_began_it_is_cancelled():
+    with Tokens() as tokens:
+        tokens.go.clear()
+        async with AsyncCozeClient(auth=tokens.user()) as client:
+            async with anyio.create_task_group() as group:
+                group.start_soon(client.users.me)
+                await anyio.to_thread.run_sync(tokens.came.wait)
+                group.cancel_scope.cancel()
+            async with anyio.create_task_group() as group:
+                group.start_soon(client.users.me)  # waits for the same token
+                tokens.go.set()
+        assert len(tokens.asked) == 1
+
+
+def test_a_loop_that_ends_in_the_middle_of_a_refresh_lets_others_refresh():
+    with Tokens() as tokens:
+        tokens.go.clear()
+        auth = tokens.user()
+
+        async def main():
+            async with AsyncCozeClient(auth=auth) as client:
+                task = asyncio.create_task(client.users.me())
+                await asyncio.to_thread(tokens.came.wait)
+                task.cancel()
+
+        asyncio.run(main())
+        tokens.go.set()
+        with CozeClient(auth=auth) as client:
+            assert client.users.me().user_name == "ann"
+
+
+async def _blocking_beside_a_refresh(tokens, auth):
+    """Call a blocking client on a loop whose task waits for a token; return what came of it."""
+    async with AsyncCozeClient(auth=auth) as client:
+        task = asyncio.create_task(client.users.me())
+        await asyncio.to_thread(tokens.came.wait)
+        try:
+            with CozeClient(auth=auth) as blocking:
+                return blocking.users.me().user_name
+        finally:
+            tokens.go.set()
+            assert (await task).user_name == "ann"
+
+
+def test_a_blocking_client_does_not_spend_a_refresh_token_that_a_task_of_its_loop_spends():
+    with Tokens() as tokens:
+        tokens.go.clear()
+        with pytest.raises(RuntimeError, match="AsyncCozeClient"):
+            asyncio.run(_blocking_beside_a_refresh(tokens, tokens.user()))
+        assert [body["refresh_token"] for body in tokens.asked] == [R0]
+
+
+def test_a_token_that_is_renewed_ahead_of_its_end_serves_all_others_meanwhile():
+    with Tokens() as tokens:
+        tokens.go.clear()
+        ahead = [0.0]
+        token = OAuthToken("czu_0", time.time() + 900, R0)
+        auth = tokens.user(token=token, clock=lambda: time.time() + ahead[0])
+        with CozeClient(auth=auth) as client:
+            client.users.me()
+        ahead[0] = 880
+        assert asyncio.run(_blocking_beside_a_refresh(tokens, auth)) == "ann"
+        assert len(tokens.asked) == 1
+
+
+def test_a_blocking_client_asks_for_a_token_of_its_own_where_that_does_no_harm(tmp_path):
+    class Second(Tokens):
+        def _answer(self, connection, request, number):
+            if len(self.asked) == 1:
+                self.go.set()
+            return super()._answer(connection, request, number)
+
+    with Second() as tokens:
+        tokens.go.clear()
+        auth = JWTAuth(
+            "app",
+            private_key=key_pair()[0],
+            public_key_id="kid",
+            base_url=tokens.server.base_url,
+            store=FileStore(tmp_path / "tokens.json"),
+        )
+        assert asyncio.run(_blocking_beside_a_refresh(tokens, auth)) == "ann"
+        assert len(tokens.asked) == 2
+
+
+def test_a_blocking_client_on_a_loop_waits_for_a_refresh_of_another_thread():
+    with Tokens() as tokens, CozeClient(auth=tokens.user()) as client, ThreadPoolExecutor(1) as pool:
+        tokens.go.clear()
+        other = pool.submit(client.users.me)
+        tokens.came.wait()
+
+        async def main():
+            threading.Timer(0.05, tokens.go.set).start()
+            return client.users.me().user_name
+
+        assert asyncio.run(main()) == "ann"
+        assert other.result().user_name == "ann"
+        assert len(tokens.asked) == 1
+
+
+_FORKS = """
+import os, sys, threading
+from coze_core import CozeClient, FunctionAuth
+asked, go = threading.Event(), threading.Event()
+
+def token():
+    if os.getpid() == parent:
+        asked.set()
+        go.wait()
+    return "pat_x"
+
+parent, client = os.getpid(), CozeClient(auth=FunctionAuth(token), base_url=sys.argv[1])
+thread = threading.Thread(target=client.users.me)
+thread.start()
+asked.wait()
+child = os.fork()
+if child == 0:
+    with CozeClient(auth=client.auth, base_url=sys.argv[1]) as own:
+        os._exit(own.users.me().user_name != "ann")
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+go.set()
+thread.join()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_process_forked_in_the_middle_of_a_refresh_makes_its_own():
+    with Tokens() as tokens:
+        command = [sys.executable, "-W", "ignore", "-c", _FORKS, tokens.server.base_url]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.stdout == "0\n", done.stderr
