@@ -26,7 +26,7 @@ from coze_core._bodies import AsyncBody, Body
 from coze_core._call import Call, Reply, Upload
 from coze_core._config import ClientConfig
 from coze_core._errors import CozeError
-from coze_core._flow import Exclusive, Flow, Send, Sleep, Wait, Work
+from coze_core._flow import Exclusive, Flow, Send, Sleep, Step, Wait, Work
 from coze_core._http import (
     client_options,
     connection_error,
@@ -153,7 +153,9 @@ class SyncDriver:
                 self.run(step.make())
                 return
             try:
-                with lock.turn(shared=step.shared, asked=asked):
+                if step.shared:
+                    lock.share_failure(asked)
+                with lock.turn():
                     self.run(step.make())
             finally:
                 lock.release()
@@ -272,10 +274,15 @@ class AsyncDriver:
         self._loops: weakref.WeakKeyDictionary[Any, LoopPools] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
-    async def run(self, flow: Flow[T]) -> T:
-        """Run a flow to its end and return its result."""
+    async def run(self, flow: Flow[T], begun: Step | None = None) -> T:
+        """Run a flow to its end and return its result.
+
+        Args:
+            flow: The flow.
+            begun: The step that it has yielded already, if it has begun.
+        """
         try:
-            step = next(flow)
+            step = next(flow) if begun is None else begun
             while True:
                 try:
                     outcome = await self._perform(step)
@@ -310,16 +317,22 @@ class AsyncDriver:
             asked = lock.turns
             await _taken(lock)
             held.callback(lock.release)
-            if step.shared:
-                # Whoever began may be cancelled; a token that was asked for still has to arrive.
-                turn = functools.partial(self._turn, lock, step, asked)
-                await to_its_end(turn, held.pop_all().close)
-            else:
-                await self._turn(lock, step, asked)
+            if not step.shared:
+                await self._turn(lock, step.make())
+                return
+            lock.share_failure(asked)
+            flow = step.make()
+            try:
+                begun = next(flow)
+            except StopIteration:  # somebody has done it meanwhile
+                return
+            # Whoever began may be cancelled; a token that was asked for still has to arrive.
+            turn = functools.partial(self._turn, lock, flow, begun)
+            await to_its_end(turn, held.pop_all().close)
 
-    async def _turn(self, lock: KeyLock, step: Exclusive, asked: int) -> None:
-        with lock.turn(shared=step.shared, asked=asked):
-            await self.run(step.make())
+    async def _turn(self, lock: KeyLock, flow: Flow[None], begun: Step | None = None) -> None:
+        with lock.turn():
+            await self.run(flow, begun)
 
     async def _send(self, call: Call) -> Reply:
         pool = await self._pools().pick()

@@ -59,20 +59,21 @@ class KeyLock:
         self._loop = None
         self._lock.release()
 
-    @contextlib.contextmanager
-    def turn(self, *, shared: bool, asked: int) -> Iterator[None]:
-        """Do in the block what the lock is held for.
+    def share_failure(self, asked: int) -> None:
+        """Fail as somebody else has, who did the very same while we waited.
 
         Args:
-            shared: Whether all who wait want one and the same thing: then the failure of one is
-                everybody's.
             asked: `turns` when we began to wait.
 
         Raises:
-            CozeError: What it has failed with for somebody else while we waited.
+            CozeError: What it has failed with.
         """
-        if shared and self._failure is not None and self.turns != asked:
+        if self._failure is not None and self.turns != asked:
             raise copy.copy(self._failure) from self._failure
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Do in the block what the lock is held for."""
         self._failure = None
         try:
             yield

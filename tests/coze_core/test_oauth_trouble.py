@@ -196,7 +196,10 @@ async def test_a_refresh_that_fails_fails_for_all_who_wait_for_it(status):
     with Tokens() as tokens:
         tokens.answers = [({"error_code": "invalid_request", "error_message": "no"}, status)] * 200
         errors = []
-        async with AsyncCozeClient(auth=tokens.user()) as client, anyio.create_task_group() as group:
+        async with (
+            AsyncCozeClient(auth=tokens.user()) as client,
+            anyio.create_task_group() as group,
+        ):
             for _ in range(100):
                 group.start_soon(ask, client, errors)
         assert len(errors) == 100
@@ -294,7 +297,11 @@ def test_a_blocking_client_asks_for_a_token_of_its_own_where_that_does_no_harm(t
 
 
 def test_a_blocking_client_on_a_loop_waits_for_a_refresh_of_another_thread():
-    with Tokens() as tokens, CozeClient(auth=tokens.user()) as client, ThreadPoolExecutor(1) as pool:
+    with (
+        Tokens() as tokens,
+        CozeClient(auth=tokens.user()) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
         tokens.go.clear()
         other = pool.submit(client.users.me)
         tokens.came.wait()
