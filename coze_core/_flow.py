@@ -46,11 +46,14 @@ class Exclusive:
         key: The key.
         make: Makes the flow.
         call: The call that has to wait for it, if there is one.
+        shared: Whether all who wait for this key want one and the same thing, such as a token. Its
+            failure is then everybody's, and it goes on if the one who began it gives up.
     """
 
     key: object
     make: Callable[[], Flow[None]]
     call: Call | None = None
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +93,15 @@ def sleep(seconds: float, because: CozeError | None = None) -> Flow[None]:
     yield Sleep(seconds, because)
 
 
-def exclusive(key: object, make: Callable[[], Flow[None]], call: Call | None = None) -> Flow[None]:
+def exclusive(
+    key: object,
+    make: Callable[[], Flow[None]],
+    call: Call | None = None,
+    *,
+    shared: bool = False,
+) -> Flow[None]:
     """Run a flow alone."""
-    yield Exclusive(key, make, call)
+    yield Exclusive(key, make, call, shared)
 
 
 def wait(signal: Signal, seconds: float) -> Flow[None]:

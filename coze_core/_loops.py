@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, Final
@@ -20,6 +21,7 @@ _STREAMS_A_POOL: Final = 50
 # end cancels it in that time, and the work is done, undisturbed, while the loop shuts down.
 _MOMENT: Final = 0.01
 _LAST_WORDS_SECONDS: Final = 2.0
+_UNDER_WAY: Final[set[asyncio.Task[None] | None]] = set()  # a loop keeps only weak references
 
 
 def running_loop() -> object:
@@ -47,6 +49,47 @@ async def until_given(signal: Signal, seconds: float) -> None:
     signal.listen(tell)
     with anyio.move_on_after(seconds):
         await given.wait()
+
+
+async def to_its_end(
+    work: Callable[[], Coroutine[Any, Any, None]], after: Callable[[], None]
+) -> None:
+    """Do something in a task of its own, which goes on when whoever waits for it is cancelled.
+
+    Args:
+        work: What to do.
+        after: Called when it is over, however it ended.
+    """
+    done = anyio.Event()
+    failures: list[Exception] = []
+
+    async def whole() -> None:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - raised again where somebody waits for it
+            failures.append(error)
+
+    def ended(task: asyncio.Task[None] | None = None) -> None:
+        _UNDER_WAY.discard(task)
+        after()
+        done.set()
+
+    async def whole_on_trio() -> None:
+        try:
+            await whole()
+        finally:
+            ended()
+
+    if isinstance(running_loop(), asyncio.AbstractEventLoop):
+        task = asyncio.get_running_loop().create_task(whole())
+        _UNDER_WAY.add(task)
+        task.add_done_callback(ended)  # also called for a task that was cancelled before it began
+    else:
+        trio: Any = sys.modules["trio"]
+        trio.lowlevel.spawn_system_task(whole_on_trio, context=contextvars.copy_context())
+    await done.wait()
+    for failure in failures:
+        raise failure
 
 
 def nobody_waits() -> bool:
