@@ -6,6 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 COZEPY := .venv-cozepy
 LLAMA_OPENAI := .venv-llama-openai
 COMMUNITY := .venv-community
+NODE_OPENAI := .node-openai
 OLDEST := .venv-oldest
 NEWEST := .venv-newest
 OLDEST_LLAMA := .venv-oldest-llamaindex
@@ -14,7 +15,7 @@ NETWORK_TESTS := $(addprefix tests/coze_core/test_,streams.py endings.py lifecyc
 LLAMA_TESTS := tests/llamaindex_coze tests/test_parity.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-llamaindex test test-oldest test-newest lint format types cover bench bench-quick test-httpx notebooks emulator build clean
+.PHONY: help demo demo-llamaindex gateway test test-oldest test-newest lint format types cover bench bench-quick test-httpx notebooks emulator build clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -63,7 +64,7 @@ demo: $(VENV)/.installed  ## Talk to a bot in LangChain (a local emulator unless
 demo-llamaindex: $(VENV)/.installed  ## The same in LlamaIndex: documents and an agent
 	$(BIN)/python -m llamaindex_coze
 
-test: lint types $(COZEPY)/.installed  ## Lint, check types and run all tests
+test: lint types $(COZEPY)/.installed $(LLAMA_OPENAI)/.installed $(NODE_OPENAI)/.installed  ## Lint, check types and run all tests
 	$(BIN)/python -m pytest
 
 test-oldest: $(OLDEST)/.installed $(OLDEST_LLAMA)/.installed  ## Run the adapters' tests with the oldest versions
@@ -94,6 +95,13 @@ $(LLAMA_OPENAI)/.installed: constraints-llama-openai.txt
 	$(LLAMA_OPENAI)/bin/python -m pip --disable-pip-version-check install --quiet -r constraints-llama-openai.txt
 	touch $@
 
+# OpenAI's JavaScript client; without Node.js its test says that it is skipped.
+$(NODE_OPENAI)/.installed: tests/js_checks/package.json
+	mkdir -p $(NODE_OPENAI)
+	cp tests/js_checks/package.json $(NODE_OPENAI)/
+	! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix $(NODE_OPENAI)
+	touch $@
+
 $(VENV)/.benched: $(VENV)/.tested
 	$(PIP) install --quiet --group bench --constraint constraints.txt
 	touch $@
@@ -119,8 +127,11 @@ notebooks: $(VENV)/.tested  ## Run the notebooks and keep their outputs
 emulator: $(VENV)/.installed  ## Run a local Coze on port 8787
 	$(BIN)/python -m coze_core.emulator
 
+gateway: $(VENV)/.installed  ## Serve your bots behind OpenAI's interfaces on port 8000
+	$(BIN)/python -m openai_coze
+
 build: $(VENV)/.tested  ## Build the distribution into dist/
 	$(BIN)/python -m build --no-isolation
 
 clean:  ## Remove what was made
-	rm -rf $(VENV) $(COZEPY) $(LLAMA_OPENAI) $(COMMUNITY) $(OLDEST) $(OLDEST_LLAMA) $(NEWEST) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(COZEPY) $(LLAMA_OPENAI) $(COMMUNITY) $(NODE_OPENAI) $(OLDEST) $(OLDEST_LLAMA) $(NEWEST) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

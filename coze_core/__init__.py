@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from coze_core._audio_models import Room, Transcription, Voice
     from coze_core._auth import Auth, TokenAuth
     from coze_core._bot_models import Bot, BotSummary, User, Variable, Workspace
+    from coze_core._capabilities import Capabilities
     from coze_core._chat_streams import AsyncChatStream, ChatStream
     from coze_core._client import AsyncCozeClient, CozeClient
+    from coze_core._config import Tracing
     from coze_core._dataset_inputs import ChunkStrategy, DocumentBase
     from coze_core._dataset_models import (
         Dataset,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
         DatasetImage,
         DocumentProgress,
     )
+    from coze_core._desk import ConversationLock
     from coze_core._downloads import AsyncSpeech, Speech
     from coze_core._errors import (
         APIConnectionError,
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
         AuthenticationError,
         BadRequestError,
         ChatFailedError,
+        ChatSupersededError,
         ConflictError,
         ContextLengthError,
         ConversationBusyError,
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
         ProtocolError,
         QuotaExceededError,
         RateLimitError,
+        UnsupportedError,
         WorkflowFailedError,
     )
     from coze_core._events import (
@@ -71,6 +76,7 @@ if TYPE_CHECKING:
         UnknownEvent,
         VerboseCompleted,
     )
+    from coze_core._file_lock import FileConversationLock
     from coze_core._identity import anonymous_user_id
     from coze_core._model_clients import ModelClients
     from coze_core._models import (
@@ -154,6 +160,7 @@ __all__ = [
     "BadRequestError",
     "Bot",
     "BotSummary",
+    "Capabilities",
     "Chat",
     "ChatCanceled",
     "ChatCompleted",
@@ -165,11 +172,13 @@ __all__ = [
     "ChatInProgress",
     "ChatRequiresAction",
     "ChatStream",
+    "ChatSupersededError",
     "ChunkStrategy",
     "ConflictError",
     "ContextLengthError",
     "Conversation",
     "ConversationBusyError",
+    "ConversationLock",
     "CozeClient",
     "CozeError",
     "Dataset",
@@ -183,6 +192,7 @@ __all__ = [
     "ErrorEvent",
     "ErrorResponse",
     "File",
+    "FileConversationLock",
     "FileStore",
     "FollowUpCompleted",
     "FunctionAuth",
@@ -229,10 +239,12 @@ __all__ = [
     "ToolCall",
     "ToolOutput",
     "ToolResponseCompleted",
+    "Tracing",
     "Transcription",
     "Turn",
     "UnknownEvent",
     "UnknownWorkflowEvent",
+    "UnsupportedError",
     "Usage",
     "User",
     "UserAuth",
@@ -268,7 +280,9 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
     "_audio_models": ("Room", "Transcription", "Voice"),
     "_auth": ("Auth", "TokenAuth"),
     "_bot_models": ("Bot", "BotSummary", "User", "Variable", "Workspace"),
+    "_capabilities": ("Capabilities",),
     "_client": ("AsyncCozeClient", "CozeClient"),
+    "_config": ("Tracing",),
     "_timeouts": ("Timeouts",),
     "_dataset_inputs": ("ChunkStrategy", "DocumentBase"),
     "_dataset_models": ("Dataset", "DatasetDocument", "DatasetImage", "DocumentProgress"),
@@ -280,6 +294,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "AuthenticationError",
         "BadRequestError",
         "ChatFailedError",
+        "ChatSupersededError",
         "ConflictError",
         "ContextLengthError",
         "ConversationBusyError",
@@ -295,6 +310,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "ProtocolError",
         "QuotaExceededError",
         "RateLimitError",
+        "UnsupportedError",
         "WorkflowFailedError",
     ),
     "_events": (
@@ -319,6 +335,8 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "UnknownEvent",
         "VerboseCompleted",
     ),
+    "_desk": ("ConversationLock",),
+    "_file_lock": ("FileConversationLock",),
     "_identity": ("anonymous_user_id",),
     "_model_clients": ("ModelClients",),
     "_models": (

@@ -119,7 +119,7 @@ class OverAiohttp:
         body = AiohttpBody(response, request.timeouts.get("read"))
         self._bodies.add(body)
         headers = lower_headers(response.headers.items())
-        return AsyncOpened(response.status, headers, aunpacked(headers, body), body.aclose)
+        return AsyncOpened(response.status, headers, aunpacked(headers, body), body.aclose, body)
 
     async def _send(self, request: Request, content: Any) -> aiohttp.ClientResponse:
         connect, read = request.timeouts.get("connect"), request.timeouts.get("read")
@@ -284,6 +284,11 @@ class AiohttpBody:
             self._timer.cancel()
             self._timer = None
         self._response.close()
+
+    def shutdown(self, how: int) -> None:  # noqa: ARG002 - as a socket is shut down
+        """End a read from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and the read with it
+            self._loop.call_soon_threadsafe(self.end)
 
     async def aclose(self) -> None:
         """Close the connection, unless the body has been read to its end."""

@@ -96,7 +96,7 @@ def authorized(call: Call, auth: Auth, policy: RetryPolicy) -> Flow[Reply]:
     """
     token = auth.token()
     if token is None:
-        yield from exclusive(auth, lambda: auth.refresh(None))
+        yield from exclusive(auth, lambda: auth.refresh(None), call, shared=True)
         token = auth.token()
     try:
         return (yield from _with_token(call, token, policy))
@@ -104,7 +104,7 @@ def authorized(call: Call, auth: Auth, policy: RetryPolicy) -> Flow[Reply]:
         if not auth.refreshable:
             raise
     stale = token
-    yield from exclusive(auth, lambda: auth.refresh(stale))
+    yield from exclusive(auth, lambda: auth.refresh(stale), call, shared=True)
     return (yield from _with_token(call, auth.token(), policy))
 
 

@@ -95,9 +95,14 @@ class Body:
 
 
 class AsyncBody:
-    """The open body of a streamed reply."""
+    """The open body of a streamed reply.
+
+    Attributes:
+        hold: Its connection, as long as that is not given back.
+    """
 
     def __init__(self, opened: AsyncOpened, config: ClientConfig, pool: Pool) -> None:
+        self.hold = Hold(opened.socket)
         self._opened = opened
         self._config = config
         self._blocks = opened.blocks
@@ -151,6 +156,7 @@ class AsyncBody:
             return
         try:
             with anyio.CancelScope(shield=True):
+                self.hold.let_go()  # before the connection can serve others
                 await self._opened.aclose()
                 await self._finish_reading()
             self._closed = True

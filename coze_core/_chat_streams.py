@@ -9,7 +9,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
+from coze_core._bodies import AsyncBody, Body
+from coze_core._desk import Lease
 from coze_core._drivers import AsyncDriver, SyncDriver
+from coze_core._endpoints.busy import done
 from coze_core._flow import Flow
 from coze_core._models import Chat
 from coze_core._pump import Pump, StreamRequest
@@ -35,10 +38,28 @@ class _Leaving:
         return {"conversation_id": turn.conversation_id, "chat_id": turn.chat_id}
 
     def wants_farewell(self) -> bool:
-        return self._asked.cancel_on_close and self._pump.should_cancel
+        lease = self._asked.lease
+        if self._cancels or (lease is not None and lease.holds):
+            return True
+        self.let_go()  # nobody is to be told
+        return False
 
     def farewell(self) -> Flow[None]:
-        return self._said.quick_cancel(**self.ids())
+        said = self._said.quick_cancel(**self.ids()) if self._cancels else None
+        return done(self._asked.lease or Lease(), said)
+
+    @property
+    def _cancels(self) -> bool:
+        wanted = self._asked.cancel_on_close or self._pump.superseded
+        return wanted and self._asked.can_cancel and self._pump.should_cancel
+
+    def begun(self, body: Body | AsyncBody | None) -> None:
+        if self._asked.lease is not None and body is not None:
+            self._asked.lease.connection = body.hold
+
+    def let_go(self) -> None:
+        if self._asked.lease is not None:
+            self._asked.lease.release()
 
 
 class ChatStream(EventStream[Increment]):
@@ -68,6 +89,14 @@ class ChatStream(EventStream[Increment]):
     def turn(self) -> Turn:
         """Everything that has arrived so far."""
         return self._turn
+
+    def _open(self) -> None:
+        try:
+            super()._open()
+        except BaseException:
+            self._chat.let_go()
+            raise
+        self._chat.begun(self._body)
 
     def __iter__(self) -> Iterator[AnyChatEvent]:
         for increment in self.increments():
@@ -128,6 +157,14 @@ class AsyncChatStream(AsyncEventStream[Increment]):
     def turn(self) -> Turn:
         """Everything that has arrived so far."""
         return self._turn
+
+    async def _open(self) -> None:
+        try:
+            await super()._open()
+        except BaseException:
+            self._chat.let_go()
+            raise
+        self._chat.begun(self._body)
 
     async def __aiter__(self) -> AsyncIterator[AnyChatEvent]:
         async with contextlib.aclosing(self.increments()) as increments:

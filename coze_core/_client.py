@@ -2,253 +2,46 @@
 
 from __future__ import annotations
 
-import abc
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar
+from typing import Literal, Self, TypeVar
 
 import httpx
 
 from coze_core import _resources as resources
-from coze_core import _v2 as v2
 from coze_core import _workflow_resources as workflow_resources
-from coze_core._auth import Auth, TokenAuth
-from coze_core._call import Call, Reply
+from coze_core._auth import Auth
+from coze_core._call import Call
+from coze_core._capabilities import Capabilities, ServerSetting
 from coze_core._chat_streams import AsyncChatStream, ChatStream
+from coze_core._client_base import (
+    BaseClient,
+    Credential,
+    check_given,
+    config_of,
+    credential_of,
+    host_of,
+)
 from coze_core._config import (
     ClientConfig,
     ProtocolName,
-    check_headers,
-    from_environment,
-    resolve_base_url,
+    Tracing,
 )
+from coze_core._desk import ConversationLock, Lease
 from coze_core._downloads import AsyncSpeech, Speech
 from coze_core._drivers import AsyncDriver, SyncDriver
-from coze_core._endpoints import chat
 from coze_core._flow import Flow, send
-from coze_core._http import check_addresses
+from coze_core._here import guarded
 from coze_core._memo import Memo
-from coze_core._models import Chat
-from coze_core._pump import Pump, StreamRequest
-from coze_core._retry import RetryPolicy, until
-from coze_core._session import session
+from coze_core._pump import StreamRequest
 from coze_core._timeouts import Timeouts
-from coze_core._workflow_pump import WorkflowPump
 from coze_core._workflow_streams import AsyncWorkflowStream, WorkflowStream
 
 T = TypeVar("T")
-D = TypeVar("D", SyncDriver, AsyncDriver)
 
 
-Credential: TypeAlias = Auth | Callable[[], Any]
-
-
-def _auth(token: str | None, auth: Credential | None) -> Auth:
-    if token is not None and auth is not None:
-        raise ValueError("give token or auth, not both")
-    if isinstance(auth, Auth):
-        return auth
-    if callable(auth):
-        from coze_core.oauth import FunctionAuth  # only those who renew pay for the package
-
-        return FunctionAuth(auth)
-    if auth is not None:
-        raise TypeError(
-            f"auth must be a credential or a function that returns a token, not "
-            f"{type(auth).__name__}; a token as text is passed as token="
-        )
-    found = token if token is not None else from_environment("token")
-    if found is None:
-        raise ValueError(
-            "no token: set COZE_API_TOKEN or pass token= / "
-            "未提供令牌：请设置 COZE_API_TOKEN 或传入 token="
-        )
-    return TokenAuth(found)
-
-
-def _base_url(auth: Auth, base_url: str | None, region: str | None) -> str:
-    """Return the API host: the credential's own, if it is bound to one."""
-    own = getattr(auth, "base_url", None)
-    if not isinstance(own, str):
-        return resolve_base_url(base_url, region)
-    if base_url is None and region is None:
-        return own
-    given = resolve_base_url(base_url, region)
-    if given != own:
-        raise ValueError(
-            f"the credential is for {own} and the client for {given}: give both the same "
-            f"base_url or region / 凭证与客户端的 base_url 不一致"
-        )
-    return given
-
-
-def _sent(call: Call, prepare: Callable[[Call], Flow[Call]] | None) -> Flow[Reply]:
-    return (yield from send(call if prepare is None else (yield from prepare(call))))
-
-
-@dataclass(frozen=True, slots=True)
-class _Flows:
-    """The flows that streams need, signed and repeated as this client does."""
-
-    auth: Auth
-    config: ClientConfig
-
-    def open(self, request: StreamRequest) -> Flow[Reply]:
-        call, retry = request.call, self.config.retry
-        if request.deadline is None:
-            return session(_sent(call, request.prepare), self.auth, retry)
-        call = replace(call, timeout=request.deadline)
-        retry = replace(retry, total=min(request.deadline, retry.total))
-        ends = retry.clock() + request.deadline
-        return until(ends, session(_sent(call, request.prepare), self.auth, retry), retry.clock)
-
-    def cancel(self, *, conversation_id: str, chat_id: str) -> Flow[Chat]:
-        ids = {"conversation_id": conversation_id, "chat_id": chat_id}
-        return session(chat.cancel(**ids), self.auth, self.config.retry)
-
-    def quick_cancel(self, *, conversation_id: str, chat_id: str) -> Flow[None]:
-        ids = {"conversation_id": conversation_id, "chat_id": chat_id}
-        once = replace(self.config.retry, max_retries=0)
-        return session(chat.quick_cancel(**ids), self.auth, once)
-
-
-class _Base(abc.ABC, Generic[D]):
-    """What needs no I/O and is the same for both clients.
-
-    Attributes:
-        memo: What was found out with this account: uploads, and the tools of bots.
-    """
-
-    memo: Memo
-
-    _driver: D
-    _given: tuple[object | None, object | None]
-
-    def _set_up(self, auth: Auth, config: ClientConfig, driver: D, memo: Memo | None) -> None:
-        self.memo = memo or Memo()
-        self._auth = auth
-        self._config = config
-        self._driver = driver
-        self._flows = _Flows(auth, config)
-        self._check = v2.check_call if config.protocol == "v2" else None
-
-    @property
-    def base_url(self) -> str:
-        """The API host that requests go to."""
-        return self._config.base_url
-
-    @property
-    def auth(self) -> Auth:
-        """The credential."""
-        return self._auth
-
-    @property
-    def protocol(self) -> ProtocolName:
-        """The version of the chat API that this client speaks."""
-        return self._config.protocol
-
-    def _as_spoken(self, request: StreamRequest) -> StreamRequest:
-        return request if self._check is None else v2.stream_request(request)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self._config.base_url!r})"
-
-    def __getstate__(self) -> dict[str, Any]:
-        if any(part is not None for part in self._given):
-            raise TypeError(
-                "a client made with http_client= or transport= cannot be pickled: "
-                "make it anew where it is needed"
-            )
-        return {"auth": self._auth, "config": self._config}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._begin(state["auth"], state["config"], None, None)
-
-    def __copy__(self) -> Self:
-        return self.with_options()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self.with_options()
-
-    def with_options(
-        self,
-        *,
-        timeout: float | Timeouts | None = None,
-        max_retries: int | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Self:
-        """Return a client with some options changed and everything else as in this one.
-
-        Args:
-            timeout: Seconds for every wait, or `Timeouts`.
-            max_retries: Attempts after the first.
-            headers: Further headers.
-
-        Raises:
-            ValueError: Values that cannot be.
-
-        Example:
-            >>> client.with_options(timeout=5).users.me()  # doctest: +SKIP
-        """
-        config = self._config.changed(timeout=timeout, max_retries=max_retries, headers=headers)
-        client = type(self).__new__(type(self))
-        client._begin(  # noqa: SLF001 - another of our own kind
-            self._auth, config, *self._given, memo=self.memo
-        )
-        return client
-
-    @abc.abstractmethod
-    def _begin(
-        self,
-        auth: Auth,
-        config: ClientConfig,
-        http_client: Any,
-        transport: Any,
-        memo: Memo | None = None,
-    ) -> None:
-        """Make the driver and the resources."""
-
-
-def _config(
-    base_url: str,
-    timeout: float | Timeouts | None,
-    max_retries: int,
-    headers: Mapping[str, str] | None,
-    proxy: str | None,
-    protocol: ProtocolName,
-) -> ClientConfig:
-    config = ClientConfig(
-        base_url=base_url,
-        timeouts=Timeouts.of(timeout),
-        retry=RetryPolicy(max_retries=max_retries),
-        headers=check_headers(headers or {}),
-        proxy=proxy,
-        protocol=protocol,
-    )
-    check_addresses(config)
-    return config
-
-
-def workflow_pump(request: StreamRequest, config: ClientConfig) -> WorkflowPump:
-    """Return what reads a workflow's stream."""
-    workflow_id = str((request.call.json or {}).get("workflow_id") or "")
-    return WorkflowPump(workflow_id, config.timeouts.idle, config.retry.clock)
-
-
-def _check_given(http_client: object, kind: type, transport: object, transport_kind: type) -> None:
-    """Refuse an HTTP client of the other kind, which would fail strangely at its first use."""
-    for name, value, wanted in (
-        ("http_client", http_client, kind),
-        ("transport", transport, transport_kind),
-    ):
-        if value is not None and not isinstance(value, wanted):
-            raise TypeError(
-                f"{name} must be an httpx.{wanted.__name__}, not {type(value).__name__}"
-            )
-
-
-class CozeClient(_Base[SyncDriver]):
+class CozeClient(BaseClient[SyncDriver]):
     """A Coze client that blocks; one object serves any number of threads.
 
     Args:
@@ -261,13 +54,19 @@ class CozeClient(_Base[SyncDriver]):
         max_retries: Attempts after the first, where sending again is safe.
         headers: Sent with every request.
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
+        server: `cloud` or `studio` (Coze Studio); `auto` finds out when it matters.
         protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
+        tracing: Whether work is traced with OpenTelemetry (extra `tracing`), or `Tracing` for how;
+            if None, it is where a tracer provider has been configured.
+        conversation_lock: Keeps other workers out of a conversation while a chat with
+            `on_busy="wait"` runs; within this process, that is done without one.
         http_client: Your own `httpx.Client`; it is never closed here.
         transport: Your own `httpx.BaseTransport`.
 
     Raises:
         ValueError: A setting that cannot be, or no token.
         TypeError: An HTTP client or transport of another kind.
+        ImportError: Tracing is wanted and OpenTelemetry is not installed.
 
     Example:
         >>> client = CozeClient(region="cn")  # doctest: +SKIP
@@ -285,14 +84,18 @@ class CozeClient(_Base[SyncDriver]):
         max_retries: int = 2,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
+        server: ServerSetting = "auto",
         protocol: ProtocolName = "v3",
+        tracing: bool | Tracing | None = None,
+        conversation_lock: ConversationLock | None = None,
         http_client: httpx.Client | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        _check_given(http_client, httpx.Client, transport, httpx.BaseTransport)
-        found = _auth(token, auth)
-        host = _base_url(found, base_url, region)
-        config = _config(host, timeout, max_retries, headers, proxy, protocol)
+        check_given(http_client, httpx.Client, transport, httpx.BaseTransport)
+        found = credential_of(token, auth)
+        host = host_of(found, base_url, region)
+        others = (proxy, server, protocol, conversation_lock)
+        config = config_of(host, timeout, max_retries, headers, *others, tracing=tracing)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -302,9 +105,11 @@ class CozeClient(_Base[SyncDriver]):
         http_client: httpx.Client | None,
         transport: httpx.BaseTransport | None,
         memo: Memo | None = None,
+        driver: SyncDriver | None = None,
     ) -> None:
         self._given = (http_client, transport)
-        self._set_up(auth, config, SyncDriver(config, http_client, transport), memo)
+        made = driver or SyncDriver(config, http_client, transport)
+        self._set_up(auth, config, made, memo)
         is_v2 = config.protocol == "v2"
         self.chat = resources.V2Chats(self) if is_v2 else resources.Chats(self)
         self.conversations = resources.Conversations(self)
@@ -320,26 +125,35 @@ class CozeClient(_Base[SyncDriver]):
 
     def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
-        return self._driver.run(session(flow, self._auth, self._config.retry, self._check))
+        return self._driver.run(self._signed(flow))
 
     def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
-        return self._driver.run(flow)
+        return self._driver.run(self._observing.watched(guarded(flow, self._around())))
+
+    def detect(self) -> Capabilities:
+        """Find out what the server can do, by one request at the most.
+
+        Example:
+            >>> client.detect().submit_tool_outputs  # doctest: +SKIP
+        """
+        return self._driver.run(self._around().detect())
 
     def open_stream(self, request: StreamRequest, /) -> ChatStream:
         """Return a stream that is opened when it is entered or iterated."""
         request = self._as_spoken(request)
-        pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
+        pump = self._observing.chat_pump(request)
+        request = replace(request, lease=Lease(pump))
         return ChatStream(self._driver, pump, request, self._flows)
 
     def open_workflow(self, request: StreamRequest, /) -> WorkflowStream:
         """Return a workflow's stream that is opened when it is entered or iterated."""
-        pump = workflow_pump(request, self._config)
+        pump = self._observing.workflow_pump(request)
         return WorkflowStream(self._driver, pump, request, self._flows)
 
     def open_speech(self, call: Call, /) -> Speech:
         """Return speech that is asked for when it is entered, iterated over or read."""
-        return Speech(self._driver, lambda: session(send(call), self._auth, self._config.retry))
+        return Speech(self._driver, lambda: self._signed(send(call)))
 
     def close(self) -> None:
         """Close the connections; the client opens new ones if it is used again."""
@@ -357,7 +171,7 @@ class CozeClient(_Base[SyncDriver]):
         self.close()
 
 
-class AsyncCozeClient(_Base[AsyncDriver]):
+class AsyncCozeClient(BaseClient[AsyncDriver]):
     """A Coze client that awaits; one object serves any number of event loops, asyncio or trio.
 
     Args:
@@ -370,13 +184,19 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         max_retries: Attempts after the first, where sending again is safe.
         headers: Sent with every request.
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
+        server: `cloud` or `studio` (Coze Studio); `auto` finds out when it matters.
         protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it.
+        tracing: Whether work is traced with OpenTelemetry (extra `tracing`), or `Tracing` for how;
+            if None, it is where a tracer provider has been configured.
+        conversation_lock: Keeps other workers out of a conversation while a chat with
+            `on_busy="wait"` runs; within this process, that is done without one.
         http_client: Your own `httpx.AsyncClient`; it is never closed here.
         transport: Your own `httpx.AsyncBaseTransport`.
 
     Raises:
         ValueError: A setting that cannot be, or no token.
         TypeError: An HTTP client or transport of another kind.
+        ImportError: Tracing is wanted and OpenTelemetry is not installed.
 
     Example:
         >>> client = AsyncCozeClient(region="cn")  # doctest: +SKIP
@@ -394,14 +214,18 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         max_retries: int = 2,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
+        server: ServerSetting = "auto",
         protocol: ProtocolName = "v3",
+        tracing: bool | Tracing | None = None,
+        conversation_lock: ConversationLock | None = None,
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        _check_given(http_client, httpx.AsyncClient, transport, httpx.AsyncBaseTransport)
-        found = _auth(token, auth)
-        host = _base_url(found, base_url, region)
-        config = _config(host, timeout, max_retries, headers, proxy, protocol)
+        check_given(http_client, httpx.AsyncClient, transport, httpx.AsyncBaseTransport)
+        found = credential_of(token, auth)
+        host = host_of(found, base_url, region)
+        others = (proxy, server, protocol, conversation_lock)
+        config = config_of(host, timeout, max_retries, headers, *others, tracing=tracing)
         self._begin(found, config, http_client, transport)
 
     def _begin(
@@ -411,9 +235,11 @@ class AsyncCozeClient(_Base[AsyncDriver]):
         http_client: httpx.AsyncClient | None,
         transport: httpx.AsyncBaseTransport | None,
         memo: Memo | None = None,
+        driver: AsyncDriver | None = None,
     ) -> None:
         self._given = (http_client, transport)
-        self._set_up(auth, config, AsyncDriver(config, http_client, transport), memo)
+        made = driver or AsyncDriver(config, http_client, transport)
+        self._set_up(auth, config, made, memo)
         is_v2 = config.protocol == "v2"
         self.chat = resources.AsyncV2Chats(self) if is_v2 else resources.AsyncChats(self)
         self.conversations = resources.AsyncConversations(self)
@@ -429,28 +255,35 @@ class AsyncCozeClient(_Base[AsyncDriver]):
 
     async def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
-        return await self._driver.run(session(flow, self._auth, self._config.retry, self._check))
+        return await self._driver.run(self._signed(flow))
 
     async def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
-        return await self._driver.run(flow)
+        return await self._driver.run(self._observing.watched(guarded(flow, self._around())))
+
+    async def detect(self) -> Capabilities:
+        """Find out what the server can do, by one request at the most.
+
+        Example:
+            >>> (await client.detect()).submit_tool_outputs  # doctest: +SKIP
+        """
+        return await self._driver.run(self._around().detect())
 
     def open_stream(self, request: StreamRequest, /) -> AsyncChatStream:
         """Return a stream that is opened when it is entered or iterated."""
         request = self._as_spoken(request)
-        pump = Pump(request, self._config.timeouts.idle, self._config.retry.clock)
+        pump = self._observing.chat_pump(request)
+        request = replace(request, lease=Lease(pump))
         return AsyncChatStream(self._driver, pump, request, self._flows)
 
     def open_workflow(self, request: StreamRequest, /) -> AsyncWorkflowStream:
         """Return a workflow's stream that is opened when it is entered or iterated."""
-        pump = workflow_pump(request, self._config)
+        pump = self._observing.workflow_pump(request)
         return AsyncWorkflowStream(self._driver, pump, request, self._flows)
 
     def open_speech(self, call: Call, /) -> AsyncSpeech:
         """Return speech that is asked for when it is entered, iterated over or read."""
-        return AsyncSpeech(
-            self._driver, lambda: session(send(call), self._auth, self._config.retry)
-        )
+        return AsyncSpeech(self._driver, lambda: self._signed(send(call)))
 
     async def aclose(self) -> None:
         """Close the connections of this event loop; new ones are opened if it is used again."""

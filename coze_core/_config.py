@@ -7,6 +7,7 @@
 | `COZE_BOT_ID` | the bot to talk to, for the framework adapters |
 | `COZE_USER_ID` | the end user's id, for the framework adapters |
 | `COZE_HTTP_ENGINE` | `httpx` or `aiohttp`, where the choice is not to be left to `_engine.py` |
+| `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` | whether spans hold what was said |
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from coze_core._capabilities import ServerSetting
+from coze_core._desk import ConversationLock
 from coze_core._retry import RetryPolicy
 from coze_core._timeouts import Timeouts
 from coze_core._version import __version__
@@ -30,6 +33,7 @@ REGIONS: Final[dict[str, str]] = {
     "com": "https://api.coze.com",
     "cn": "https://api.coze.cn",
 }
+_WANTS_CONTENT: Final = frozenset({"true", "1", "span_only", "span_and_event"})
 _ENVIRONMENT: Final = {
     "token": "COZE_API_TOKEN",
     "base_url": "COZE_API_BASE",
@@ -46,6 +50,54 @@ def from_environment(
     return os.environ.get(_ENVIRONMENT[name], "").strip() or None
 
 
+def environment_text(name: Literal["token", "base_url", "bot_id", "user_id"]) -> str | None:
+    """Return a setting of the environment as it stands there, white space and all."""
+    return os.environ.get(_ENVIRONMENT[name])
+
+
+def captures_content() -> bool:
+    """Whether the environment wants the content of messages in spans."""
+    said = os.environ.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "")
+    return said.strip().lower() in _WANTS_CONTENT
+
+
+@dataclass(frozen=True)
+class Tracing:
+    """How a client's work is traced with OpenTelemetry.
+
+    Attributes:
+        tracer_provider: The provider of the tracers; the global one if None.
+        capture_content: Whether spans hold messages, answers, arguments and outputs; if None, what
+            `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` says, and by default they do not.
+
+    Raises:
+        TypeError: If the provider is none.
+
+    Example:
+        >>> client = CozeClient(tracing=Tracing(capture_content=True))  # doctest: +SKIP
+    """
+
+    tracer_provider: Any = field(default=None, repr=False)
+    capture_content: bool | None = None
+
+    def __post_init__(self) -> None:
+        provider = self.tracer_provider
+        if provider is not None and not callable(getattr(provider, "get_tracer", None)):
+            given = type(provider).__name__
+            raise TypeError(f"tracer_provider must have get_tracer(), which {given} has not")
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self.tracer_provider is not None:
+            raise TypeError(
+                "tracing with a tracer_provider of its own cannot be pickled: make that the global "
+                "one with opentelemetry.trace.set_tracer_provider, and leave it out here"
+            )
+        return dict(vars(self))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tracing:
+        return self  # it never changes, and a provider is nobody's to copy
+
+
 @dataclass(frozen=True, slots=True)
 class ClientConfig:
     """Everything that shapes a client's requests, without the credential.
@@ -56,10 +108,14 @@ class ClientConfig:
         retry: When to send again.
         headers: Sent with every request.
         proxy: A proxy URL; None uses the usual proxy variables of the environment.
+        conversation_lock: Keeps other workers out of a conversation, or None.
+        server: Whether it is the cloud or Coze Studio, or `auto` to find out.
         protocol: The version of the chat API.
+        tracing: Whether and how work is traced; None where OpenTelemetry is in use already.
 
     Raises:
         ValueError: A version that does not exist.
+        TypeError: A `tracing` that says nothing.
     """
 
     base_url: str
@@ -67,10 +123,14 @@ class ClientConfig:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     proxy: str | None = field(default=None, repr=False)  # may hold a password
+    conversation_lock: ConversationLock | None = field(default=None, repr=False)
+    server: ServerSetting = "auto"
     protocol: ProtocolName = "v3"
+    tracing: bool | Tracing | None = None
 
     def __post_init__(self) -> None:
         check_protocol(self.protocol)
+        check_tracing(self.tracing)
 
     def changed(
         self,
@@ -98,6 +158,17 @@ def check_protocol(protocol: str) -> None:
     """
     if protocol not in {"v3", "v2"}:
         raise ValueError(f"protocol must be 'v3' or 'v2', not {protocol!r}")
+
+
+def check_tracing(tracing: object) -> None:
+    """Refuse a setting that does not say whether to trace.
+
+    Raises:
+        TypeError: If it is none of those that there are.
+    """
+    if not isinstance(tracing, bool | Tracing | None):
+        given = type(tracing).__name__
+        raise TypeError(f"tracing must be True, False, Tracing(...) or None, not {given}")
 
 
 def resolve_base_url(base_url: str | None, region: str | None) -> str:

@@ -14,7 +14,7 @@ import math
 import threading
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, InvalidStateError, wait
 from contextvars import ContextVar
 from typing import Any, BinaryIO, Final, TypeVar
@@ -28,10 +28,18 @@ from coze_core._call import Call, Reply, Upload
 from coze_core._config import ClientConfig
 from coze_core._engine import behind_proxy, chosen_engine
 from coze_core._errors import CozeError
-from coze_core._flow import Exclusive, Flow, Send, Sleep, Work
+from coze_core._flow import Exclusive, Flow, Send, Sleep, Step, Wait, Work
 from coze_core._http import NETWORK_ERRORS, client_options, connection_error, multipart
-from coze_core._key_locks import lock_of
-from coze_core._loops import STREAMS_A_POOL, LoopPools, Pool, on_asyncio, running_loop
+from coze_core._key_locks import KeyLock, lock_of
+from coze_core._loops import (
+    STREAMS_A_POOL,
+    LoopPools,
+    Pool,
+    on_asyncio,
+    running_loop,
+    to_its_end,
+    until_given,
+)
 from coze_core._senders import (
     AsyncOpened,
     AsyncStraight,
@@ -47,18 +55,15 @@ T = TypeVar("T")
 
 
 # Set in a thread that an event loop waits for.
-_LOOP_WAITS: Final[ContextVar[bool]] = ContextVar("coze_loop_waits", default=False)
+_LOOP_WAITS: Final[ContextVar[object]] = ContextVar("coze_loop_waits", default=None)
 
 
-def _on_event_loop() -> bool:
-    """Whether an event loop stands still while this blocking code runs."""
-    if _LOOP_WAITS.get():
-        return True
+def _loop_that_waits() -> object:
+    """Return the event loop that stands still while this blocking code runs, or None."""
     try:
-        running_loop()
+        return running_loop()
     except RuntimeError:
-        return False
-    return True
+        return _LOOP_WAITS.get()
 
 
 # -- blocking
@@ -117,7 +122,7 @@ class SyncDriver:
         """
         opened: Future[Reply] = Future()
         context = contextvars.copy_context()
-        context.run(_LOOP_WAITS.set, _on_event_loop())
+        context.run(_LOOP_WAITS.set, _loop_that_waits())
         work = functools.partial(context.run, self._run_for, opened, flow)
         threading.Thread(target=work, name="coze-opening", daemon=True).start()
         try:
@@ -146,19 +151,25 @@ class SyncDriver:
             return _done(step.function())
         if isinstance(step, Sleep):
             time.sleep(step.seconds)
+        elif isinstance(step, Wait):
+            step.signal.wait(step.seconds)
         elif isinstance(step, Exclusive):
             self._alone(step)
         return None
 
     def _alone(self, step: Exclusive) -> None:
         with lock_of(step.key) as lock:
-            # On an event loop one must not wait for a lock that a task of the same loop may hold:
-            # the task could never go on. Then the work is done twice, which does no harm.
-            if not lock.acquire(blocking=not _on_event_loop()):
+            asked = lock.turns
+            # On an event loop one must not wait for a lock that a task of the same loop holds: the
+            # task could never go on. Then the work is done twice; a flow that must not be says so.
+            if not lock.take(_loop_that_waits()):
                 self.run(step.make())
                 return
             try:
-                self.run(step.make())
+                if step.shared:
+                    lock.share_failure(asked)
+                with lock.turn():
+                    self.run(step.make())
             finally:
                 lock.release()
 
@@ -282,10 +293,15 @@ class AsyncDriver:
         self._loops: weakref.WeakKeyDictionary[Any, LoopPools] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
-    async def run(self, flow: Flow[T]) -> T:
-        """Run a flow to its end and return its result."""
+    async def run(self, flow: Flow[T], begun: Step | None = None) -> T:
+        """Run a flow to its end and return its result.
+
+        Args:
+            flow: The flow.
+            begun: The step that it has yielded already, if it has begun.
+        """
         try:
-            step = next(flow)
+            step = next(flow) if begun is None else begun
             while True:
                 try:
                     outcome = await self._perform(step)
@@ -308,11 +324,34 @@ class AsyncDriver:
             return await anyio.to_thread.run_sync(step.function)
         if isinstance(step, Sleep):
             await anyio.sleep(step.seconds)
+        elif isinstance(step, Wait):
+            await until_given(step.signal, step.seconds)
         elif isinstance(step, Exclusive):
-            with lock_of(step.key) as lock:
-                async with _held(lock):
-                    await self.run(step.make())
+            await self._alone(step)
         return None
+
+    async def _alone(self, step: Exclusive) -> None:
+        with contextlib.ExitStack() as held:
+            lock = held.enter_context(lock_of(step.key))
+            asked = lock.turns
+            await _taken(lock)
+            held.callback(lock.release)
+            if not step.shared:
+                await self._turn(lock, step.make())
+                return
+            lock.share_failure(asked)
+            flow = step.make()
+            try:
+                begun = next(flow)
+            except StopIteration:  # somebody has done it meanwhile
+                return
+            # Whoever began may be cancelled; a token that was asked for still has to arrive.
+            turn = functools.partial(self._turn, lock, flow, begun)
+            await to_its_end(turn, held.pop_all().close)
+
+    async def _turn(self, lock: KeyLock, flow: Flow[None], begun: Step | None = None) -> None:
+        with lock.turn():
+            await self.run(flow, begun)
 
     async def _send(self, call: Call) -> Reply:
         pool = await self._pools().pick()
@@ -415,14 +454,10 @@ async def _read(upload: Upload) -> bytes:
     return await anyio.to_thread.run_sync(read)
 
 
-@contextlib.asynccontextmanager
-async def _held(lock: threading.Lock) -> AsyncIterator[None]:
-    """Hold a lock that other threads and other event loops may want as well."""
+async def _taken(lock: KeyLock) -> None:
+    """Take a lock that other threads and other event loops may want as well."""
+    loop = running_loop()
     for attempt in itertools.count():
-        if lock.acquire(blocking=False):
-            break
+        if lock.take_now(loop):
+            return
         await anyio.sleep(min(0.001 * 2 ** min(attempt, 6), 0.05))
-    try:
-        yield
-    finally:
-        lock.release()

@@ -18,10 +18,12 @@
     │   ├── RateLimitError                            too many requests
     │   │   └── QuotaExceededError                    nothing left to spend: waiting will not help
     │   └── InternalServerError
+    ├── ChatSupersededError                           a newer chat took its place; see `.turn`
     ├── ChatFailedError                               the run itself failed, after it had begun
     ├── WorkflowFailedError                           the same of a workflow; see `.run`
     ├── DocumentFailedError                           a document of a dataset could not be processed
     ├── ProtocolError                                 the server sent something that is not Coze
+    ├── UnsupportedError                              this kind of server lacks it: not sent
     └── PollTimeoutError (also TimeoutError)          what was polled did not end in time
 
 A failed run whose code is known is a `ChatFailedError` *and* the class of that code, so both
@@ -319,6 +321,27 @@ class WorkflowFailedError(CozeError):
     run: WorkflowRun | None = None
 
 
+class ChatSupersededError(CozeError):
+    """A newer chat of the same conversation took the place of this one, which was cancelled.
+
+    Attributes:
+        turn: What had arrived of it, or None.
+    """
+
+    turn: Turn | None = None
+
+    @classmethod
+    def of(cls, chat_id: str | None, conversation_id: str | None) -> ChatSupersededError:
+        """Return the error for a chat, as far as it is known."""
+        return cls(
+            "a newer chat of the same conversation has taken the place of this one",
+            hint_en="It was begun with on_busy='cancel_previous'; what had arrived is in .turn.",
+            hint_zh="新的对话以 on_busy='cancel_previous' 发起；已收到的内容在 .turn 中。",
+            chat_id=chat_id,
+            conversation_id=conversation_id,
+        )
+
+
 class DocumentFailedError(CozeError):
     """A document of a dataset could not be processed.
 
@@ -331,6 +354,10 @@ class DocumentFailedError(CozeError):
 
 class ProtocolError(CozeError):
     """The server sent something that is not the Coze protocol."""
+
+
+class UnsupportedError(CozeError):
+    """This kind of server, the cloud or Coze Studio, does not have it; nothing was sent."""
 
 
 class PollTimeoutError(CozeError, TimeoutError):

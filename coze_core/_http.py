@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import ssl
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -83,6 +84,8 @@ def client_options(config: ClientConfig) -> dict[str, Any]:
         "timeout": _timeout(config),
         "follow_redirects": False,  # a redirect could carry the token to another host
         "proxy": config.proxy,
+        # Several accounts may use the connections: what one was told is not said by another.
+        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
     }
 
 

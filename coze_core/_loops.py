@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, Final
@@ -11,6 +12,7 @@ from typing import Any, Final
 import anyio
 
 from coze_core._senders import AsyncSender
+from coze_core._signal import Signal
 
 # The pool of httpcore looks through all its connections at every request: at 1,000 of them that is
 # most of the work. So one pool takes this many streams at once, and then a further one is made.
@@ -19,6 +21,7 @@ STREAMS_A_POOL: Final = 50
 # end cancels it in that time, and the work is done, undisturbed, while the loop shuts down.
 _MOMENT: Final = 0.01
 _LAST_WORDS_SECONDS: Final = 2.0
+_UNDER_WAY: Final[set[asyncio.Task[None] | None]] = set()  # a loop keeps only weak references
 
 
 def running_loop() -> object:
@@ -36,6 +39,62 @@ def running_loop() -> object:
 def on_asyncio() -> bool:
     """Whether the running event loop is one of asyncio."""
     return isinstance(running_loop(), asyncio.AbstractEventLoop)
+
+
+async def until_given(signal: Signal, seconds: float) -> None:
+    """Wait on this event loop for a signal, which any thread may give, or for so long."""
+    given = anyio.Event()
+    loop: Any = running_loop()
+    soon = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
+
+    def tell() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and the waiting with it
+            soon(given.set)
+
+    signal.listen(tell)
+    with anyio.move_on_after(seconds):
+        await given.wait()
+
+
+async def to_its_end(
+    work: Callable[[], Coroutine[Any, Any, None]], after: Callable[[], None]
+) -> None:
+    """Do something in a task of its own, which goes on when whoever waits for it is cancelled.
+
+    Args:
+        work: What to do.
+        after: Called when it is over, however it ended.
+    """
+    done = anyio.Event()
+    failures: list[Exception] = []
+
+    async def whole() -> None:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - raised again where somebody waits for it
+            failures.append(error)
+
+    def ended(task: asyncio.Task[None] | None = None) -> None:
+        _UNDER_WAY.discard(task)
+        after()
+        done.set()
+
+    async def whole_on_trio() -> None:
+        try:
+            await whole()
+        finally:
+            ended()
+
+    if on_asyncio():
+        task = asyncio.get_running_loop().create_task(whole())
+        _UNDER_WAY.add(task)
+        task.add_done_callback(ended)  # also called for a task that was cancelled before it began
+    else:
+        trio: Any = sys.modules["trio"]
+        trio.lowlevel.spawn_system_task(whole_on_trio, context=contextvars.copy_context())
+    await done.wait()
+    for failure in failures:
+        raise failure
 
 
 def nobody_waits() -> bool:

@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import SecretStr
 
 if TYPE_CHECKING:
     from coze_core._client import AsyncCozeClient, CozeClient
+
+
+_DEFAULTS: Final[dict[str, Any]] = {
+    "auth": None,
+    "base_url": None,
+    "region": None,
+    "protocol": "v3",
+    "tracing": None,
+    "timeout": None,
+    "max_retries": 2,
+    "default_headers": None,
+    "proxy": None,
+    "server": "auto",
+    "conversation_lock": None,
+    "http_client": None,
+    "http_async_client": None,
+    "transport": None,
+    "async_transport": None,
+}
 
 
 class ModelClients:
@@ -24,12 +45,33 @@ class ModelClients:
         max_retries: Any
         default_headers: Any
         proxy: Any
+        server: Any
+        conversation_lock: Any
         protocol: Any
+        tracing: Any
         http_client: Any
         http_async_client: Any
         transport: Any
         async_transport: Any
         _clients: dict[str, tuple[tuple[object, ...], Any]]
+
+    def connect(self, *, api_key: Any = None, **settings: Any) -> None:
+        """Take the settings of something that is no pydantic model.
+
+        Args:
+            api_key: The access token, as text or as a `SecretStr`.
+            **settings: Those of `_DEFAULTS`.
+
+        Raises:
+            TypeError: A setting that does not exist.
+        """
+        unknown = settings.keys() - _DEFAULTS.keys()
+        if unknown:
+            raise TypeError(f"there is no setting {', '.join(sorted(unknown))}")
+        self.api_key = SecretStr(api_key) if isinstance(api_key, str) else api_key
+        for name, value in (_DEFAULTS | settings).items():
+            setattr(self, name, value)
+        self._clients = {}
 
     @property
     def client(self) -> CozeClient:
@@ -54,10 +96,11 @@ class ModelClients:
         token = self.api_key.get_secret_value() if self.api_key else None
         base_url = None if self.region else self.base_url
         headers = self.default_headers or {}
-        account = (token, id(self.auth), base_url, self.region, *sorted(headers.items()))
+        host = (base_url, self.region, self.server)
+        account = (token, id(self.auth), *host, *sorted(headers.items()))
         others = (
             *(self.timeout, self.max_retries, self.proxy, self.protocol),
-            *(id(http_client), id(transport)),
+            *(id(self.tracing), id(self.conversation_lock), id(http_client), id(transport)),
         )
         known = self._clients.get(kind)
         if known is not None and known[0] == (account, *others):
@@ -71,7 +114,10 @@ class ModelClients:
             max_retries=self.max_retries,
             headers=headers,
             proxy=self.proxy,
+            server=self.server,
+            conversation_lock=self.conversation_lock,
             protocol=self.protocol,
+            tracing=self.tracing,
             http_client=http_client,
             transport=transport,
         )

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
 from coze_core import _events as events
-from coze_core._call import Call
+from coze_core._call import Call, Reply
+from coze_core._desk import Busy, Lease
 from coze_core._errors import (
     APIConnectionError,
     APITimeoutError,
+    ChatSupersededError,
     CozeError,
     IncompleteStreamError,
     ProtocolError,
@@ -57,6 +59,8 @@ class StreamRequest:
         reader: What makes the reader of its events.
         can_cancel: Whether the server can be asked to cancel it.
         prepare: Makes the call that is sent in the end, after uploads for example.
+        busy: What to do if its conversation has a running chat; None where that does not matter.
+        lease: Its hold on the conversation.
     """
 
     call: Call
@@ -67,6 +71,8 @@ class StreamRequest:
     reader: Callable[[], Reader] = ChatEventReader
     can_cancel: bool = True
     prepare: Callable[[Call], Flow[Call]] | None = None
+    busy: Busy | None = None
+    lease: Lease | None = None
 
 
 class StreamPump(abc.ABC, Generic[Item]):
@@ -99,6 +105,13 @@ class StreamPump(abc.ABC, Generic[Item]):
     @abc.abstractmethod
     def error(self) -> CozeError | None:
         """Why the work has failed, by the server's word; or None."""
+
+    def opening(self, flow: Flow[Reply]) -> Flow[Reply]:
+        """Return the flow that opens the stream, as it is to be run."""
+        return flow
+
+    def left(self) -> None:
+        """Be told that an open stream has been closed, read to its end or not."""
 
     @abc.abstractmethod
     def feed(self, block: bytes) -> list[Item]:
@@ -147,6 +160,7 @@ class Pump(StreamPump[Increment]):
     def __init__(self, request: StreamRequest, idle: float, clock: Callable[[], float]) -> None:
         super().__init__(idle, clock)
         self.turn = Turn(chat_id=request.chat_id, conversation_id=request.conversation_id)
+        self.superseded = False  # by a newer chat of the same conversation
         self._decoder = SSEDecoder()
         self._reader = request.reader()
         self._cut = False  # the connection broke, so the chat may go on without us
@@ -163,7 +177,10 @@ class Pump(StreamPump[Increment]):
     @property
     def error(self) -> CozeError | None:
         """Why the chat has failed, by the server's word; or None."""
-        return self.turn.error
+        turn = self.turn
+        if self.superseded and turn.status not in {"completed", "requires_action", "failed"}:
+            return self._superseded()
+        return turn.error
 
     def feed(self, block: bytes) -> list[Increment]:
         """Take a block; afterwards look at `turn.error`, `over` and `failure`, in this order.
@@ -171,7 +188,10 @@ class Pump(StreamPump[Increment]):
         Raises:
             ProtocolError: If the bytes are not the protocol.
             APITimeoutError: If there have been only heartbeats for too long.
+            ChatSupersededError: If a newer chat has taken its place.
         """
+        if self.superseded and self.turn.chat_id:
+            raise self._superseded()
         if self._decoder.between_events:
             deltas, used = self._reader.read_run(block)
             if used:
@@ -246,6 +266,8 @@ class Pump(StreamPump[Increment]):
         self.over = True
         error.hide(self.secret)
         turn = self.turn
+        if self.superseded and not turn.finished:
+            return self._superseded()
         if closed:
             error = self.incomplete("it was closed")
         if isinstance(error, APIConnectionError):
@@ -267,6 +289,12 @@ class Pump(StreamPump[Increment]):
         error.log_id = error.log_id or self.turn.log_id
         error.chat_id = error.chat_id or self.turn.chat_id
         error.conversation_id = error.conversation_id or self.turn.conversation_id
+
+    def _superseded(self) -> ChatSupersededError:
+        error = ChatSupersededError.of(self.turn.chat_id, self.turn.conversation_id)
+        error.turn = self.turn
+        self.identify(error)
+        return error
 
     def incomplete(self, cause: str = "") -> IncompleteStreamError:
         """Return the error for a stream that was cut."""

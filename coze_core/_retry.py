@@ -134,7 +134,7 @@ def retrying(call: Call, policy: RetryPolicy) -> Flow[Reply]:
             delay = policy.delay(attempt, retry_after_seconds(error, time.time()))
             if policy.clock() - started + delay > policy.total:
                 raise
-            yield from sleep(delay)
+            yield from sleep(delay, error)
             attempt += 1
         else:
             return reply

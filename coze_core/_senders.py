@@ -54,12 +54,13 @@ class Opened:
 
 @dataclass(slots=True)
 class AsyncOpened:
-    """The same, for those who await."""
+    """The same, for those who await; any thread may shut the socket down."""
 
     status_code: int
     headers: dict[str, str]
     blocks: AsyncIterator[bytes]
     aclose: Callable[[], Awaitable[None]]
+    socket: Any = None
 
 
 class Sender(Protocol):
@@ -119,7 +120,13 @@ class AsyncThrough:
         request = self._client.build_request(**request_options(call, self._config), **form)
         response = await self._client.send(request, stream=True, follow_redirects=False)
         headers = lower_headers(response.headers.multi_items())
-        return AsyncOpened(response.status_code, headers, _ablocks_of(response), response.aclose)
+        return AsyncOpened(
+            response.status_code,
+            headers,
+            _ablocks_of(response),
+            response.aclose,
+            _socket_of(response.extensions),
+        )
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -183,7 +190,13 @@ class AsyncStraight:
         _LOG.debug("%s %s: %d", call.method, call.path, response.status)
         headers = raw_headers(response.headers)
         stream = cast("AsyncIterable[bytes]", response.stream)  # of an awaiting pool
-        return AsyncOpened(response.status, headers, aunpacked(headers, stream), response.aclose)
+        return AsyncOpened(
+            response.status,
+            headers,
+            aunpacked(headers, stream),
+            response.aclose,
+            _socket_of(response.extensions),
+        )
 
     async def aclose(self) -> None:
         """Close all connections."""

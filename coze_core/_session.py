@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from coze_core._auth import Auth, authorized
@@ -38,7 +39,7 @@ def session(
                     outcome = yield from authorized(step.call, auth, policy)
                 elif isinstance(step, Exclusive):
                     # What runs inside the lock sends calls of its own, to be signed as well.
-                    outcome = yield Exclusive(step.key, _inside(step, auth, policy, check))
+                    outcome = yield replace(step, make=_inside(step, auth, policy, check))
                 else:
                     outcome = yield step
             except CozeError as error:

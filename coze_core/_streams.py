@@ -108,7 +108,8 @@ class EventStream(_Stream[Item]):
             clock = self._driver.config.retry.clock
             if self._request.deadline is not None:
                 self._ends = clock() + self._request.deadline
-            stream = self._opened(self._within_deadline(self._flows.open(self._request)))
+            opening = self._pump.opening(self._flows.open(self._request))
+            stream = self._opened(self._within_deadline(opening))
             if not isinstance(stream, Body):
                 raise TypeError("a blocking stream needs a blocking driver")
             self._body = stream
@@ -241,6 +242,7 @@ class EventStream(_Stream[Item]):
             if self._batches is not None:
                 self._batches.close()
         self._body.close()
+        self._pump.left()
         if self._wants_farewell():
             try:
                 self._driver.run(self._farewell())
@@ -277,8 +279,8 @@ class AsyncEventStream(_Stream[Item]):
             clock = self._driver.config.retry.clock
             if self._request.deadline is not None:
                 self._ends = clock() + self._request.deadline
-            opening = self._driver.run(self._flows.open(self._request))
-            stream = self._opened(await self._within_deadline(opening))
+            opening = self._pump.opening(self._flows.open(self._request))
+            stream = self._opened(await self._within_deadline(self._driver.run(opening)))
             if not isinstance(stream, AsyncBody):
                 raise TypeError("an awaiting stream needs an awaiting driver")
             self._body = stream
@@ -423,6 +425,7 @@ class AsyncEventStream(_Stream[Item]):
                         await generator.aclose()
             if self._body is not None:
                 await self._body.aclose()
+        self._pump.left()
 
     async def _tell_the_server(self) -> None:
         with anyio.move_on_after(CANCEL_SECONDS, shield=True):

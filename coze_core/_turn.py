@@ -16,6 +16,7 @@ from pydantic_core import from_json
 from coze_core import _events as events
 from coze_core._codes import chat_failed_error
 from coze_core._errors import ChatFailedError
+from coze_core._joined import JoinedPieces
 from coze_core._models import (
     FAILED_STATUSES,
     Chat,
@@ -45,7 +46,6 @@ class Increment(NamedTuple):
     event: AnyChatEvent
 
 
-_MOST_PIECES: Final = 1024  # that lie side by side
 # What `Increment(...)` does, without the call of a Python function for each token.
 _increment: Final = tuple.__new__
 
@@ -67,26 +67,6 @@ class ToolActivity:
     message_id: str
 
 
-class _Pieces(list[str]):
-    """The pieces of a text.
-
-    Each costs many times its text, so those that have come are joined now and then; each of them
-    once, or the work would grow with the square of the text.
-    """
-
-    __slots__ = ("full",)
-
-    def __init__(self, pieces: Iterable[str] = ()) -> None:
-        super().__init__(pieces)
-        self.full = _MOST_PIECES
-
-    def join(self) -> None:
-        """Join the pieces that are not joined yet."""
-        begun = self.full - _MOST_PIECES
-        self[begun:] = ["".join(self[begun:])]
-        self.full = len(self) + _MOST_PIECES
-
-
 class _Answer:
     """The text of one answer message, in pieces until it is complete."""
 
@@ -95,8 +75,8 @@ class _Answer:
     def __init__(self, message_id: str) -> None:
         self.message_id = message_id
         self.frame: events.DeltaFrame | None = None  # of its last delta, if that was answer text
-        self.parts = _Pieces()
-        self.reasoning = _Pieces()
+        self.parts = JoinedPieces()
+        self.reasoning = JoinedPieces()
         self.complete = False
         self.held = False  # its pieces are JSON: nothing is shown before it can be read
         self.text = ""
@@ -365,13 +345,13 @@ class Turn:
         # `completed` is the truth; an empty one takes nothing back.
         answer.text = message.content or shown
         answer.complete = True
-        answer.parts = _Pieces([answer.text])
+        answer.parts = JoinedPieces([answer.text])
         reasoning = ""
         if message.reasoning_content and message.reasoning_content.startswith(shown_reasoning):
             reasoning = message.reasoning_content[len(shown_reasoning) :]
             if reasoning and not shown_reasoning:
                 reasoning = self._think(reasoning)
-            answer.reasoning = _Pieces([message.reasoning_content])
+            answer.reasoning = JoinedPieces([message.reasoning_content])
         missing = answer.text[len(shown) :] if answer.text.startswith(shown) else ""
         return (self._show(missing) if first and missing else missing), reasoning
 
@@ -387,7 +367,7 @@ class Turn:
         content = message.content
         if answer.held:
             content = content or "".join(answer.parts)
-            answer.parts, answer.held = _Pieces(), False
+            answer.parts, answer.held = JoinedPieces(), False
         return message.model_copy(update={"content": self._text_of_items(content)})
 
     def _text_of_items(self, content: str) -> str:
@@ -404,7 +384,7 @@ class Turn:
         for answer in self._answers:
             if answer.held:
                 text = self._text_of_items("".join(answer.parts))
-                answer.parts, answer.held = _Pieces([text]), False
+                answer.parts, answer.held = JoinedPieces([text]), False
                 shown += self._show(text) if text else ""
         return shown
 

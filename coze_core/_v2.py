@@ -43,11 +43,15 @@ _CARRIED: Final = frozenset(
         "custom_variables",
         "cancel_on_close",
         "deadline",
+        "busy_timeout",
     }
 )
+# Saving is on unless it is switched off; that it cannot be is what must be said.
+_USUAL: Final = {"auto_save_history": True, "on_busy": "error"}
 _ADVICE: Final = {
     "auto_save_history": "leave it out; calls of tools and their results go in words",
     "meta_data": "keep it on your side",
+    "on_busy": "leave it out: its conversations are only names",
     "parameters": "pass custom_variables instead",
     "publish_status": "publish the bot and leave it out",
     "bot_version": "leave it out: the published version answers",
@@ -64,8 +68,8 @@ def refuse_options(options: Mapping[str, object]) -> None:
         ValueError: Naming the first of them.
     """
     for name, value in options.items():
-        # Saving is on unless it is switched off; that it cannot be is what must be said.
-        wanted = value is False if name == "auto_save_history" else bool(value)
+        usual = _USUAL.get(name)
+        wanted = bool(value) if usual is None else value not in {usual, None}
         if wanted and name not in _CARRIED:
             raise ValueError(
                 f"v2 has no {name}: {_ADVICE.get(name, 'leave it out')}, or use protocol='v3' / "
@@ -98,6 +102,8 @@ def stream_request(request: StreamRequest) -> StreamRequest:
     Raises:
         ValueError: If version 2 has no such stream, or cannot carry all of it.
     """
+    if request.busy is not None:
+        refuse_options({"on_busy": request.busy.policy})
     call = replace(_translated(request.call), stream=True)
     return replace(
         request, call=call, reader=V2EventReader, cancel_on_close=False, can_cancel=False

@@ -85,7 +85,8 @@ class Hold:
     def end(self) -> None:
         """End the read that is under way, in whatever thread, and those that follow."""
         # Inside the lock: between a look and the deed the connection could change hands.
-        with self._lock, contextlib.suppress(OSError):  # closed already: nothing is left to end
+        with self._lock, contextlib.suppress(OSError, TypeError):
+            # Closed already: nothing is left to end. TypeError: sockets of some event loops cannot.
             if self._sock is not None:
                 self._sock.shutdown(socket.SHUT_RDWR)
 

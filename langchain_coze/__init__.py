@@ -1,6 +1,7 @@
 """Coze bots as LangChain chat models."""
 
-from typing import TYPE_CHECKING, Any
+import importlib
+from typing import TYPE_CHECKING, Any, Final
 
 # First, and by itself: brought in by our own modules it costs a tenth more (see benchmarks).
 import langchain_core.language_models.chat_models  # noqa: F401
@@ -11,10 +12,15 @@ from langchain_coze.questions import Question, answers_to, ask_user, needs_user,
 
 if TYPE_CHECKING:
     from langchain_coze.loaders import CozeDatasetLoader
+    from langchain_coze.retrievers import CozeWorkflowRetriever
+    from langchain_coze.tools import CozeBotTool, CozeWorkflowTool
 
 __all__ = [
     "ChatCoze",
+    "CozeBotTool",
     "CozeDatasetLoader",
+    "CozeWorkflowRetriever",
+    "CozeWorkflowTool",
     "Question",
     "__version__",
     "answers_to",
@@ -24,9 +30,16 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "CozeDatasetLoader":  # those who only chat do not pay for it
-        from langchain_coze.loaders import CozeDatasetLoader
+# Those who only chat do not pay for these.
+_PLACES: Final = {
+    "CozeBotTool": "tools",
+    "CozeDatasetLoader": "loaders",
+    "CozeWorkflowRetriever": "retrievers",
+    "CozeWorkflowTool": "tools",
+}
 
-        return CozeDatasetLoader
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        return getattr(importlib.import_module(f"langchain_coze.{_PLACES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -111,21 +111,10 @@ def usage_of(result: Result) -> UsageMetadata | None:
     Args:
         result: The answer.
     """
-    usage = result.usage
-    if usage is None:
+    tokens = result.tokens
+    if tokens is None:
         return None
-    given, made, total = usage.input_tokens, usage.output_tokens, usage.total_tokens
-    if given is None and made is not None and total is not None:
-        given = total - made
-    if made is None and given is not None and total is not None:
-        made = total - given
-    if given is None or made is None:
-        return None
-    return UsageMetadata(
-        input_tokens=given,
-        output_tokens=made,
-        total_tokens=given + made if total is None else total,
-    )
+    return UsageMetadata(input_tokens=tokens[0], output_tokens=tokens[1], total_tokens=tokens[2])
 
 
 def metadata_of(result: Result) -> dict[str, Any]:

@@ -15,6 +15,7 @@ _PAIRS: Final[tuple[tuple[type[coze.CozeError], type[langchain.ModelError]], ...
     (coze.PermissionDeniedError, langchain.ModelPermissionDeniedError),
     (coze.NotFoundError, langchain.ModelNotFoundError),
     (coze.BadRequestError, langchain.ModelInvalidRequestError),
+    (coze.UnsupportedError, langchain.ModelInvalidRequestError),
     (coze.ConflictError, langchain.ModelInvalidRequestError),
     (coze.RateLimitError, langchain.ModelRateLimitError),
     (coze.InternalServerError, langchain.ModelAPIError),

@@ -10,6 +10,7 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from coze_core import dialog
 from coze_core.dialog import (
+    OF_MODEL,
     PER_CALL,
     Ask,
     PlanOptions,
@@ -40,7 +41,7 @@ def ask_of(
     Raises:
         ValueError: Arguments that cannot be.
     """
-    fields = {name: getattr(model, name) for name in (*PER_CALL, "protocol")}
+    fields = {name: getattr(model, name) for name in (*PER_CALL, *OF_MODEL)}
     options = fields | call_options("ChatCoze", kwargs)
     return dialog.ask_of(
         options,
@@ -59,7 +60,7 @@ def check_settings(model: ChatCozeSettings) -> None:
     Raises:
         ValueError: What is wrong.
     """
-    dialog.ask_of({name: getattr(model, name) for name in (*PER_CALL, "protocol")}, streamed=True)
+    dialog.ask_of({name: getattr(model, name) for name in (*PER_CALL, *OF_MODEL)}, streamed=True)
 
 
 def bound_tools(bot_id: str, tools: Sequence[Any], choice: Any) -> dict[str, Any]:

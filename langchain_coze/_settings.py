@@ -5,31 +5,24 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from langchain_core.language_models import LangSmithParams
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.tools import BaseTool
-from langchain_core.utils import from_env, secret_from_env
+from langchain_core.utils import from_env
 from pydantic import (
     AliasChoices,
     ConfigDict,
     Field,
-    PrivateAttr,
-    SecretStr,
-    field_validator,
     model_validator,
 )
 
-from coze_core import ModelClients, Timeouts, __version__
+from coze_core import Timeouts, __version__
+from langchain_coze._connection import Connection
 from langchain_coze._names import PROVIDER
-
-if TYPE_CHECKING:
-    from coze_core import Auth
-else:  # the client is imported when a model is made
-    Auth = Any
 
 # What LangChain asks a model about itself. Tool calls are native where the bot has the tool and
 # made in text elsewhere; a schema is put into words and the answer checked.
@@ -74,7 +67,7 @@ _FORMER: Final = {
 _SECRET: Final = frozenset({"api_key", "token", "auth", "default_headers", "coze_api_key"})
 
 
-class ChatCozeSettings(ModelClients, BaseChatModel):
+class ChatCozeSettings(Connection, BaseChatModel):
     """The fields of `ChatCoze` and what follows from them; see there."""
 
     # Nobody makes one of these, so its validators are never built; those of `ChatCoze` are.
@@ -85,14 +78,9 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
         validation_alias=AliasChoices("bot_id", "model"),
         validate_default=True,
     )
-    api_key: SecretStr | None = Field(
-        default_factory=secret_from_env(["COZE_API_TOKEN", "COZE_API_KEY"], default=None),
-        validation_alias=AliasChoices("api_key", "token"),
-    )
-    base_url: str | None = Field(default_factory=from_env("COZE_API_BASE", default=None))
-    region: Literal["com", "cn"] | None = None
-    protocol: Literal["v3", "v2"] = "v3"
     user_id: str | None = Field(default_factory=from_env("COZE_USER_ID", default=None))
+    workflow_id: str | None = None
+    app_id: str | None = None
     conversation_id: str | None = None
     history: Literal["client", "server"] = "client"
     system: str = "prefix"
@@ -103,8 +91,6 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
         default=None, validation_alias=AliasChoices("stop", "stop_sequences")
     )
     streaming: bool = False
-    timeout: float | Timeouts | None = None
-    max_retries: int = 2
     temperature: float | None = None
     """Accepted for the sake of other models; a bot's temperature is set where the bot is made."""
     max_tokens: int | None = None
@@ -121,15 +107,8 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
     connector_id: str | None = None
     cancel_on_close: bool = True
     deadline: float | None = None
-    default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
-    proxy: str | None = Field(default=None, exclude=True, repr=False)
-    auth: Auth | None = Field(default=None, exclude=True, repr=False)
-    http_client: Any = Field(default=None, exclude=True, repr=False)
-    http_async_client: Any = Field(default=None, exclude=True, repr=False)
-    transport: Any = Field(default=None, exclude=True, repr=False)
-    async_transport: Any = Field(default=None, exclude=True, repr=False)
-
-    _clients: dict[str, tuple[tuple[object, ...], Any]] = PrivateAttr(default_factory=dict)
+    on_busy: Literal["error", "wait", "cancel_previous", "new_conversation"] = "error"
+    busy_timeout: float = 60.0
 
     # -- construction
 
@@ -154,17 +133,12 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
             )
         return values
 
-    @field_validator("bot_id")
-    @classmethod
-    def _need_a_bot(cls, value: str) -> str:
-        if not value.strip():
+    @model_validator(mode="after")
+    def _check_options(self) -> Self:
+        if not self.bot_id.strip() and not self.workflow_id:
             raise ValueError(
                 "no bot: pass bot_id= or set COZE_BOT_ID / 未指定机器人：请传入 bot_id="
             )
-        return value
-
-    @model_validator(mode="after")
-    def _check_options(self) -> Self:
         from langchain_coze import _engine as engine
 
         engine.check_settings(self)
@@ -182,13 +156,13 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
 
     @property
     def model(self) -> str:
-        """The bot's id, under the name that other models have for it."""
-        return self.bot_id
+        """The bot's id, or the chatflow's, under the name that other models have for it."""
+        return self.workflow_id or self.bot_id
 
     @property
     def model_name(self) -> str:
-        """The bot's id, under the name that other models have for it."""
-        return self.bot_id
+        """The bot's id, or the chatflow's, under the name that other models have for it."""
+        return self.workflow_id or self.bot_id
 
     @property
     def _llm_type(self) -> str:
@@ -208,6 +182,8 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
                 "conversation_id",
                 "publish_status",
                 "bot_version",
+                "workflow_id",
+                "app_id",
                 "stop",
             )
         }
@@ -217,7 +193,7 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop, **kwargs)
         params["ls_provider"] = PROVIDER
-        params["ls_model_name"] = kwargs.get("model") or kwargs.get("bot_id") or self.bot_id
+        params["ls_model_name"] = kwargs.get("model") or kwargs.get("bot_id") or self.model
         stops = stop or self.stop
         if stops:
             params["ls_stop"] = stops
@@ -277,12 +253,6 @@ class ChatCozeSettings(ModelClients, BaseChatModel):
         if self.custom_get_token_ids is not None:
             return sum(len(self.custom_get_token_ids(message.text)) for message in messages)
         return count_tokens_approximately(messages)
-
-    def __getstate__(self) -> dict[Any, Any]:
-        state = super().__getstate__()
-        private = dict(state.get("__pydantic_private__") or {})
-        private["_clients"] = {}
-        return {**state, "__pydantic_private__": private}
 
 
 def _renamed(values: dict[str, Any]) -> dict[str, Any]:

@@ -100,7 +100,7 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         """
         try:
             value = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise OutputParserException(
                 f"the bot's answer is not JSON: {error}", llm_output=text
             ) from error
@@ -156,7 +156,7 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
             return None
         try:
             value = parse_partial_json(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         return self._known(value) if isinstance(value, dict) else None
 

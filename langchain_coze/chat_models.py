@@ -29,9 +29,13 @@ class ChatCoze(ChatCozeSettings):
 
     Key init args:
         bot_id: The bot (also ``model``; ``COZE_BOT_ID`` if not given).
+        workflow_id: A chatflow to talk to in place of a bot; with ``app_id`` or ``bot_id``, where
+            it belongs. Its other inputs are ``parameters``.
+        app_id: The app that the chatflow belongs to.
         api_key: The access token; ``COZE_API_TOKEN`` if not given.
         base_url: The API host; ``COZE_API_BASE``, else https://api.coze.com.
         region: ``"com"`` or ``"cn"``, instead of ``base_url``.
+        server: ``"cloud"`` or ``"studio"`` (Coze Studio); ``"auto"`` finds out when it matters.
         protocol: ``"v3"``; or ``"v2"``, the old version of chats, for deployments that still have
             it: text only, history from the client, tools in text.
         user_id: Your id of the end user; ``COZE_USER_ID``, else one made for this installation.
@@ -42,10 +46,14 @@ class ChatCoze(ChatCozeSettings):
         tool_calling: ``"auto"`` leaves bound tools that the bot has as local plugins to Coze and
             describes the others to the bot in the request; ``"native"`` and ``"prompt"`` do only
             the one or the other.
+        on_busy: What to do if the conversation has a running chat, which it has only one of:
+            ``"error"``, ``"wait"``, ``"cancel_previous"`` or ``"new_conversation"``.
         on_stale_chat: What to do with tool results for a chat that has gone another way:
             ``"replay"`` tells a new chat, ``"raise"`` gives the server's error.
         self_contained_tool_ids: Whether ids of tool calls say which chat waits for them, for
             frontends that keep ids but no metadata.
+        tracing: Whether work is traced with OpenTelemetry, or ``coze_core.Tracing`` for how; by
+            default where a tracer provider has been configured.
 
     Instantiate:
         .. code-block:: python
@@ -248,7 +256,7 @@ class ChatCoze(ChatCozeSettings):
         from langchain_coze import _engine as engine
 
         del strict
-        return self.bind(**engine.bound_tools(self.bot_id, tools, tool_choice), **kwargs)
+        return self.bind(**engine.bound_tools(self.model, tools, tool_choice), **kwargs)
 
     def with_structured_output(
         self,
@@ -304,7 +312,7 @@ class ChatCoze(ChatCozeSettings):
         from langchain_coze import _engine as engine
 
         try:
-            return engine.load_messages(self.client, conversation_id, self.bot_id, limit)
+            return engine.load_messages(self.client, conversation_id, self.model, limit)
         except engine.CozeError as error:
             raise engine.translate(error) from error
 
@@ -327,7 +335,7 @@ class ChatCoze(ChatCozeSettings):
 
         try:
             return await engine.aload_messages(
-                self.async_client, conversation_id, self.bot_id, limit
+                self.async_client, conversation_id, self.model, limit
             )
         except engine.CozeError as error:
             raise engine.translate(error) from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from coze_core import AsyncCozeClient, CozeClient, dialog
 from coze_core.dialog import (
+    OF_MODEL,
     PER_CALL,
     Ask,
     ResponseFormat,
@@ -47,7 +48,7 @@ def check_settings(model: CozeSettings) -> None:
     Raises:
         ValueError: What is wrong.
     """
-    dialog.ask_of({name: getattr(model, name) for name in (*PER_CALL, "protocol")}, streamed=True)
+    dialog.ask_of({name: getattr(model, name) for name in (*PER_CALL, *OF_MODEL)}, streamed=True)
 
 
 def ask_of(model: CozeSettings, kwargs: Mapping[str, Any], *, streamed: bool) -> Ask:
@@ -64,7 +65,7 @@ def ask_of(model: CozeSettings, kwargs: Mapping[str, Any], *, streamed: bool) ->
     given = dict(kwargs)
     stop = given.pop("stop", None)
     stops = model.stop if stop is None else [stop] if isinstance(stop, str) else stop
-    fields = {name: getattr(model, name) for name in (*PER_CALL, "protocol")}
+    fields = {name: getattr(model, name) for name in (*PER_CALL, *OF_MODEL)}
     options = fields | call_options("Coze", given)
     wanted = options.get("response_format")
     if isinstance(wanted, Mapping):

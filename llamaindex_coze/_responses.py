@@ -18,7 +18,7 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
-from coze_core import Turn, Usage
+from coze_core import Turn
 from coze_core.dialog import CallPiece, Piece, Result, playable
 from llamaindex_coze._fast import make_response
 
@@ -66,7 +66,7 @@ def response_of(result: Result) -> ChatResponse:
     Args:
         result: The answer.
     """
-    usage = _usage(result.usage)
+    usage = _usage(result)
     raw: dict[str, Any] = {"coze": _facts(result)}
     if usage:
         raw["usage"] = usage
@@ -111,22 +111,12 @@ def _media(turn: Turn) -> list[ContentBlock]:
     return blocks
 
 
-def _usage(usage: Usage | None) -> dict[str, int]:
+def _usage(result: Result) -> dict[str, int]:
     """Return the tokens under the names that LlamaIndex counts; empty if they are not known."""
-    if usage is None:
+    tokens = result.tokens
+    if tokens is None:
         return {}
-    given, made, total = usage.input_tokens, usage.output_tokens, usage.total_tokens
-    if given is None and made is not None and total is not None:
-        given = total - made
-    if made is None and given is not None and total is not None:
-        made = total - given
-    if given is None or made is None:
-        return {}
-    return {
-        "prompt_tokens": given,
-        "completion_tokens": made,
-        "total_tokens": given + made if total is None else total,
-    }
+    return {"prompt_tokens": tokens[0], "completion_tokens": tokens[1], "total_tokens": tokens[2]}
 
 
 def _facts(result: Result) -> dict[str, Any]:

@@ -43,8 +43,11 @@ class CozeSettings(ModelClients, FunctionCallingLLM):
     )
     base_url: str | None = None
     region: Literal["com", "cn"] | None = None
+    server: Literal["auto", "cloud", "studio"] = "auto"
     protocol: Literal["v3", "v2"] = "v3"
     user_id: str | None = None
+    workflow_id: str | None = None
+    app_id: str | None = None
     conversation_id: str | None = None
     history: Literal["client", "server"] = "client"
     system: str = "prefix"
@@ -69,9 +72,13 @@ class CozeSettings(ModelClients, FunctionCallingLLM):
     connector_id: str | None = None
     cancel_on_close: bool = True
     deadline: float | None = None
+    on_busy: Literal["error", "wait", "cancel_previous", "new_conversation"] = "error"
+    busy_timeout: float = 60.0
     default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     auth: Auth | None = Field(default=None, exclude=True, repr=False)
+    tracing: Any = Field(default=None, exclude=True, repr=False)
+    conversation_lock: Any = Field(default=None, exclude=True, repr=False)
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     transport: Any = Field(default=None, exclude=True, repr=False)
@@ -103,7 +110,7 @@ class CozeSettings(ModelClients, FunctionCallingLLM):
 
     @model_validator(mode="after")
     def _check_settings(self) -> CozeSettings:
-        if not self.bot_id.strip():
+        if not self.bot_id.strip() and not self.workflow_id:
             raise ValueError(
                 "no bot: pass bot_id= or set COZE_BOT_ID / 未指定机器人：请传入 bot_id="
             )
@@ -126,8 +133,8 @@ class CozeSettings(ModelClients, FunctionCallingLLM):
 
     @property
     def model(self) -> str:
-        """The bot's id, under the name that other models have for it."""
-        return self.bot_id
+        """The bot's id, or the chatflow's, under the name that other models have for it."""
+        return self.workflow_id or self.bot_id
 
     @property
     def metadata(self) -> LLMMetadata:
@@ -140,13 +147,13 @@ class CozeSettings(ModelClients, FunctionCallingLLM):
             num_output=self.num_output,
             is_chat_model=True,
             is_function_calling_model=self.is_function_calling_model,
-            model_name=self.bot_id,
+            model_name=self.model,
             system_role=MessageRole.SYSTEM,
         )
 
     def to_payload(self) -> dict[str, Any]:
         """Return what observers are told of this model: no token, no headers, no user."""
-        return {**super().to_payload(), "model": self.bot_id, "bot_id": self.bot_id}
+        return {**super().to_payload(), "model": self.model, "bot_id": self.bot_id}
 
     def __getstate__(self) -> dict[str, Any]:
         clients, self._clients = self._clients, {}

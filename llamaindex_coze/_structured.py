@@ -177,7 +177,7 @@ def _instance(output_cls: type[BaseModel], response: ChatResponse | None) -> Bas
     text = (response.message.content if response is not None else "") or ""
     try:
         return output_cls.model_validate(json.loads(text))
-    except ValueError as error:  # JSON's and pydantic's errors are both of this kind
+    except (ValueError, RecursionError) as error:  # of JSON and of pydantic
         raise ValueError(
             f"the bot's answer does not fit {output_cls.__name__}: {error}; it said: {text[:500]!r}"
         ) from error

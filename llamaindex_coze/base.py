@@ -45,9 +45,13 @@ class Coze(StructuredPrediction, CozeSettings):
 
     Args:
         bot_id: The bot (also `model`; `COZE_BOT_ID` if not given).
+        workflow_id: A chatflow to talk to in place of a bot; with app_id or bot_id, where it
+            belongs. Its other inputs are `parameters`.
+        app_id: The app that the chatflow belongs to.
         api_key: The access token (also `token`; `COZE_API_TOKEN` if not given).
         base_url: The API host; `COZE_API_BASE`, else https://api.coze.com.
         region: `com` or `cn`, instead of `base_url`.
+        server: `cloud` or `studio` (Coze Studio); `auto` finds out when it matters.
         protocol: `v3`; or `v2`, the old version of chats, for deployments that still have it: text
             only, history from the client, tools in text.
         user_id: Your id of the end user; `COZE_USER_ID`, else one made for this installation.
@@ -57,8 +61,12 @@ class Coze(StructuredPrediction, CozeSettings):
             `error`.
         tool_calling: `auto` leaves tools that the bot has as local plugins to Coze and describes
             the others to the bot in the request; `native` and `prompt` do only one of the two.
+        on_busy: What to do if the conversation has a running chat, which it has only one of:
+            `error`, `wait`, `cancel_previous` or `new_conversation`.
         self_contained_tool_ids: Whether ids of tool calls say which chat waits for them, since
             agents do not always keep the message that made them.
+        tracing: Whether work is traced with OpenTelemetry, or `coze_core.Tracing` for how; by
+            default where a tracer provider has been configured.
         context_window: Tokens that LlamaIndex packs into a request; nothing of it is sent.
         num_output: Tokens that it leaves for the answer.
 
@@ -393,7 +401,7 @@ class Coze(StructuredPrediction, CozeSettings):
             if limit is not None and len(found) >= limit:
                 break
             found.append(message)
-        return chat_messages(found[::-1], bot_id=self.bot_id)
+        return chat_messages(found[::-1], bot_id=self.model)
 
     async def aload_messages(
         self, conversation_id: str, *, limit: int | None = None
@@ -420,7 +428,7 @@ class Coze(StructuredPrediction, CozeSettings):
             if limit is not None and len(found) >= limit:
                 break
             found.append(message)
-        return chat_messages(found[::-1], bot_id=self.bot_id)
+        return chat_messages(found[::-1], bot_id=self.model)
 
 
 def _mapping(arguments: dict[str, Any] | str) -> dict[str, Any]:
@@ -428,7 +436,7 @@ def _mapping(arguments: dict[str, Any] | str) -> dict[str, Any]:
         return arguments
     try:
         value = json.loads(arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if isinstance(value, dict):
         return value

@@ -15,6 +15,7 @@ def anyio_backend(request):
 def _clean_environment(monkeypatch, tmp_path):
     for name in ("COZE_API_TOKEN", "COZE_API_KEY", "COZE_API_BASE", "COZE_BOT_ID", "COZE_USER_ID"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
 
 

@@ -15,6 +15,8 @@ PAGES = [
     "docs/client.md",
     "docs/auth.md",
     "docs/data.md",
+    "docs/workflows.md",
+    "docs/tracing.md",
     "docs/langchain.md",
     "docs/tools.md",
     "docs/migration.md",
@@ -41,6 +43,9 @@ def test_an_example_runs(code, emulator, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("COZE_API_BASE", emulator.base_url)
     monkeypatch.setenv("COZE_BOT_ID", emulator.bot_id("assistant"))
     monkeypatch.setenv("COZE_API_KEY", emulator.token)
+    monkeypatch.setenv("WORKFLOW_ID", emulator.workflow_id("weather"))
+    monkeypatch.setenv("ASKING_WORKFLOW_ID", emulator.workflow_id("travel"))
+    monkeypatch.setenv("SEARCH_WORKFLOW_ID", emulator.workflow_id("search"))
     # LlamaIndex makes a loop where there is none and leaves it open; this one is closed.
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from coze_core._call import Call
+from coze_core._desk import Busy, Lease, OnBusy
+from coze_core._endpoints import busy
 from coze_core._endpoints._checks import (
     check_id,
     check_messages,
@@ -33,6 +35,7 @@ CREATE: Final = "/v3/chat"
 RETRIEVE: Final = "/v3/chat/retrieve"
 MESSAGES: Final = "/v3/chat/message/list"
 CANCEL: Final = "/v3/chat/cancel"
+_WHOLE: Final = frozenset({"completed", "failed", "requires_action"})
 SUBMIT: Final = "/v3/chat/submit_tool_outputs"
 
 
@@ -54,6 +57,8 @@ def stream(
     connector_id: str | None = None,
     cancel_on_close: bool = True,
     deadline: float | None = None,
+    on_busy: OnBusy = "error",
+    busy_timeout: float = 60.0,
 ) -> StreamRequest:
     """Ask a bot and stream what it answers.
 
@@ -76,6 +81,11 @@ def stream(
         connector_id: The channel; 1024, the API, if None.
         cancel_on_close: Whether leaving the stream early cancels the chat on the server.
         deadline: Seconds for all of it, or None for no bound but the gap between reads.
+        on_busy: What to do if the conversation has a running chat, which it has only one of:
+            `error` raises the server's ConversationBusyError; `wait` lets one caller after the
+            other in; `cancel_previous` cancels the running chat, whose stream ends with a
+            ChatSupersededError; `new_conversation` begins a new one.
+        busy_timeout: Seconds to wait for the conversation at the most.
 
     Returns:
         A stream of events, which is also a context manager.
@@ -109,7 +119,12 @@ def stream(
         connector_id=connector_id,
     )
     call = _create_call(body, conversation_id, stream=True)
-    return StreamRequest(call, cancel_on_close, check_seconds("deadline", deadline))
+    return StreamRequest(
+        call,
+        cancel_on_close,
+        check_seconds("deadline", deadline),
+        busy=Busy(on_busy, busy_timeout),
+    )
 
 
 def create(
@@ -128,6 +143,8 @@ def create(
     publish_status: str | None = None,
     bot_version: str | None = None,
     connector_id: str | None = None,
+    on_busy: OnBusy = "error",
+    busy_timeout: float = 60.0,
 ) -> Flow[Chat]:
     """Ask a bot and return at once, while it works; the answer has to be fetched later.
 
@@ -164,8 +181,21 @@ def create(
         bot_version=bot_version,
         connector_id=connector_id,
     )
-    reply = yield from send(_create_call(body, conversation_id, stream=False))
-    return reply.read(Chat)
+    call = _create_call(body, conversation_id, stream=False)
+    lease = Lease()
+    try:
+        chat = yield from _begun(call, Busy(on_busy, busy_timeout), lease)
+        yield from busy.done(lease)  # nobody here will know when it ends
+    finally:
+        lease.release()
+    return chat
+
+
+def _begun(call: Call, policy: Busy, lease: Lease) -> Flow[Chat]:
+    reply = yield from busy.in_turn(call, policy, lease, cancel)
+    chat = reply.read(Chat)
+    yield from busy.remember(lease, chat)
+    return chat
 
 
 def create_and_poll(
@@ -184,6 +214,8 @@ def create_and_poll(
     bot_version: str | None = None,
     connector_id: str | None = None,
     poll_timeout: float = 600.0,
+    on_busy: OnBusy = "error",
+    busy_timeout: float = 60.0,
 ) -> Flow[Turn]:
     """Ask a bot without a stream and wait until it has answered.
 
@@ -191,7 +223,7 @@ def create_and_poll(
     from 0.25 to 5 seconds. The arguments are those of `stream`, and:
 
     Args:
-        poll_timeout: Seconds to wait at the most; then the chat is asked to cancel.
+        poll_timeout: Seconds to wait for the answer at the most; then the chat is asked to cancel.
 
     Returns:
         The turn. Its status is `completed`, `requires_action` or `canceled`.
@@ -210,16 +242,14 @@ def create_and_poll(
     Protocol: sections 2.3 and 2.4.
     """
     check_seconds("poll_timeout", poll_timeout)
-    clock = time.monotonic
-    deadline = clock() + poll_timeout
-    chat = yield from create(
+    body = _body(
         bot_id=bot_id,
         user_id=user_id,
         messages=messages,
-        conversation_id=conversation_id,
         custom_variables=custom_variables,
         meta_data=meta_data,
         parameters=parameters,
+        auto_save_history=True,
         extra_params=extra_params,
         shortcut_command=shortcut_command,
         enable_card=enable_card,
@@ -227,6 +257,21 @@ def create_and_poll(
         bot_version=bot_version,
         connector_id=connector_id,
     )
+    call = _create_call(body, conversation_id, stream=False)
+    lease = Lease()
+    try:
+        chat = yield from _begun(call, Busy(on_busy, busy_timeout), lease)
+        turn = yield from _polled(chat, lease, conversation_id, poll_timeout)
+        yield from busy.done(lease)
+    finally:
+        lease.release()
+    return turn
+
+
+def _polled(
+    chat: Chat, lease: Lease, conversation_id: str | None, poll_timeout: float
+) -> Flow[Turn]:
+    """Wait for the end of a chat and return all of it."""
     ids = {"conversation_id": chat.conversation_id or conversation_id or "", "chat_id": chat.id}
     if not all(ids.values()):
         raise ProtocolError(
@@ -236,7 +281,7 @@ def create_and_poll(
             hint_zh="请改用 stream()，或稍后查看会话消息。",
         )
     try:
-        turn = yield from _outcome(chat, ids, clock, deadline)
+        turn = yield from _outcome(chat, ids, lease, poll_timeout)
         if turn is None:
             yield from quick_cancel(**ids)
             raise PollTimeoutError(
@@ -256,14 +301,19 @@ def create_and_poll(
 
 
 def _outcome(
-    chat: Chat, ids: dict[str, str], clock: Callable[[], float], deadline: float
+    chat: Chat, ids: dict[str, str], lease: Lease, poll_timeout: float
 ) -> Flow[Turn | None]:
     """Wait for the end of a chat and return its turn, or None if it does not end in time."""
     ended: Chat | None = chat
     if not chat.ended:
         ended = yield from poll_until(
-            lambda: retrieve(**ids), lambda seen: seen.ended, clock=clock, deadline=deadline
+            lambda: retrieve(**ids),
+            lambda seen: seen.ended or lease.superseded,
+            clock=time.monotonic,
+            deadline=time.monotonic() + poll_timeout,
         )
+    if lease.superseded and (ended is None or ended.status not in _WHOLE):
+        raise busy.superseded(lease)
     if ended is None:
         return None
     # A failed chat may have no messages, and a listing that fails must not hide why.

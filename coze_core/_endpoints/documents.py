@@ -36,7 +36,8 @@ def create(
     Args:
         dataset_id: The dataset.
         documents: Up to 10.
-        chunk_strategy: How they are cut; Coze takes it with the first documents of a dataset.
+        chunk_strategy: How they are cut; Coze takes it with the first documents of a dataset and
+            goes by that later on. Left to Coze if None.
         format_type: What the dataset holds: `text`, `table` or `image`.
 
     Returns:
@@ -57,7 +58,7 @@ def create(
     body = given(
         dataset_id=check_id("dataset_id", dataset_id),
         document_bases=_checked(documents, chunk_strategy, format_type),
-        chunk_strategy=None if chunk_strategy is None else dict(chunk_strategy.fields),
+        chunk_strategy=dict((chunk_strategy or _usual(documents, format_type)).fields),
         format_type=kind_number(format_type),
     )
     call = Call("POST", f"{_PATH}/create", json=body, headers=_IDS_AS_TEXT)
@@ -272,6 +273,14 @@ def _ids(document_ids: Sequence[str]) -> list[str]:
     if not document_ids:
         raise ValueError("document_ids is empty")
     return [check_id("document_id", id) for id in document_ids]
+
+
+def _usual(documents: Sequence[DocumentBase], format_type: str) -> ChunkStrategy:
+    """Return what the server does by itself: it wants to be told so."""
+    if format_type != "image":
+        return ChunkStrategy.auto()
+    by_hand = any(document.caption is not None for document in documents)
+    return ChunkStrategy.captions("hand" if by_hand else "auto")
 
 
 def _checked(

@@ -25,7 +25,7 @@ def sign_in(auth: Auth) -> Flow[None]:
     Protocol: section 7.3.
     """
     if auth.token() is None:
-        yield from exclusive(auth, lambda: auth.refresh(None))
+        yield from exclusive(auth, lambda: auth.refresh(None), shared=True)
 
 
 def exchange(

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from coze_core._call import Call
 from coze_core._endpoints._checks import check_id
 from coze_core._endpoints.conversations import path_id
-from coze_core._errors import AuthenticationError, CozeError, NotFoundError
+from coze_core._errors import AuthenticationError, CozeError, NotFoundError, UnsupportedError
 from coze_core._flow import Flow, send
 from coze_core._paging import Pages
 from coze_core._workflow_models import (
@@ -43,7 +43,7 @@ def execution(*, workflow_id: str, execute_id: str) -> Flow[WorkflowExecution]:
     path = f"/v1/workflows/{path_id('workflow_id', workflow_id)}/run_histories/{run}"
     try:
         reply = yield from send(Call("GET", path, repeatable=True))
-    except (NotFoundError, AuthenticationError) as error:
+    except (NotFoundError, AuthenticationError, UnsupportedError) as error:
         if not _is_studio(error):
             raise
         query = {"workflow_id": workflow_id, "execute_id": execute_id}
@@ -165,4 +165,6 @@ def versions(
 
 def _is_studio(error: CozeError) -> bool:
     """Whether a refusal tells of a path that only the cloud has (section 10.2)."""
+    if isinstance(error, UnsupportedError):
+        return True
     return "session_key in cookie" in error.message or error.status_code == 404

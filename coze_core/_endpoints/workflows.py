@@ -23,6 +23,12 @@ from coze_core._workflow_inputs import with_uploads
 from coze_core._workflow_models import Interrupt
 from coze_core._workflow_run import WorkflowRun
 
+RUN: Final = "/v1/workflow/run"
+RESUME: Final = "/v1/workflows/resume"
+STREAM: Final = "/v1/workflow/stream_run"
+STREAM_RESUME: Final = "/v1/workflow/stream_resume"
+CHAT: Final = "/v1/workflows/chat"
+
 RunMode: TypeAlias = Literal["auto", "sync", "stream", "async"]
 _SYNC_SECONDS: Final = 90  # after which the server drops a run that has not answered
 _STREAM_SECONDS: Final = 600  # what a run may take unless it is asynchronous
@@ -98,7 +104,7 @@ def run(
     chosen = chosen_mode(mode, max_seconds)
     body = run_body(workflow_id, parameters, bot_id, app_id, ext, workflow_version, connector_id)
     if chosen == "stream":
-        return _stream_call("/v1/workflow/stream_run", body, max_seconds, with_uploads)
+        return _stream_call(STREAM, body, max_seconds, with_uploads)
     if chosen == "sync":
         return _run_now(workflow_id, body)
     return _run_async(workflow_id, body, _LONGEST if max_seconds is None else max_seconds)
@@ -145,7 +151,7 @@ def resume(
     chosen = chosen_mode(mode, max_seconds)
     body = resume_body(workflow_id, interrupt, data, ext, connector_id)
     if chosen == "stream":
-        return _stream_call("/v1/workflow/stream_resume", body, max_seconds, prepared_answer)
+        return _stream_call(STREAM_RESUME, body, max_seconds, prepared_answer)
     return _resume_now(workflow_id, body, _LONGEST if max_seconds is None else max_seconds)
 
 
@@ -269,7 +275,7 @@ def stream(
     Protocol: section 3.9.
     """
     body = run_body(workflow_id, parameters, bot_id, app_id, ext, workflow_version, connector_id)
-    return _stream_call("/v1/workflow/stream_run", body, deadline, with_uploads)
+    return _stream_call(STREAM, body, deadline, with_uploads)
 
 
 def stream_resume(
@@ -307,7 +313,7 @@ def stream_resume(
     Protocol: section 3.9.
     """
     body = resume_body(workflow_id, interrupt, data, ext, connector_id)
-    return _stream_call("/v1/workflow/stream_resume", body, deadline, prepared_answer)
+    return _stream_call(STREAM_RESUME, body, deadline, prepared_answer)
 
 
 def chat(
@@ -367,7 +373,7 @@ def chat(
     if conversation_id is not None:
         body["conversation_id"] = check_id("conversation_id", conversation_id)
     return StreamRequest(
-        Call("POST", "/v1/workflows/chat", json=body, stream=True),
+        Call("POST", CHAT, json=body, stream=True),
         cancel_on_close=False,
         deadline=check_seconds("deadline", deadline),
         conversation_id=conversation_id,
@@ -388,13 +394,13 @@ def _stream_call(
 
 
 def _run_now(workflow_id: str, body: dict[str, object]) -> Flow[WorkflowRun]:
-    call = Call("POST", "/v1/workflow/run", json=body, patience=_SYNC_SECONDS + 10)
+    call = Call("POST", RUN, json=body, patience=_SYNC_SECONDS + 10)
     reply = yield from send((yield from with_uploads(call)))
     return _unless_failed(WorkflowRun.from_reply(workflow_id, reply))
 
 
 def _start(workflow_id: str, body: dict[str, object]) -> Flow[WorkflowRun]:
-    call = Call("POST", "/v1/workflow/run", json={**body, "is_async": True})
+    call = Call("POST", RUN, json={**body, "is_async": True})
     reply = yield from send((yield from with_uploads(call)))
     return _unless_failed(WorkflowRun.from_reply(workflow_id, reply))
 
@@ -405,7 +411,7 @@ def _run_async(workflow_id: str, body: dict[str, object], timeout: float) -> Flo
 
 
 def _resume_now(workflow_id: str, body: dict[str, object], timeout: float) -> Flow[WorkflowRun]:
-    call = Call("POST", "/v1/workflows/resume", json=body, patience=_SYNC_SECONDS + 10)
+    call = Call("POST", RESUME, json=body, patience=_SYNC_SECONDS + 10)
     reply = yield from send((yield from prepared_answer(call)))
     resumed = _unless_failed(WorkflowRun.from_reply(workflow_id, reply))
     return (yield from _outcome(resumed, timeout))

@@ -22,9 +22,10 @@ from coze_core.dialog._knowledge import (
     dataset_entries,
     dataset_entries_async,
 )
-from coze_core.dialog._marker import Marker, Pending, portable_id
+from coze_core.dialog._marker import Marker, Pending, bot_of_id, portable_id
 from coze_core.dialog._media import medium
 from coze_core.dialog._options import (
+    OF_MODEL,
     PER_CALL,
     ask_of,
     call_options,
@@ -33,6 +34,7 @@ from coze_core.dialog._options import (
     tool_specs,
 )
 from coze_core.dialog._parser import ToolCallParser
+from coze_core.dialog._passages import Passage, passages_of
 from coze_core.dialog._pieces import CallPiece, Piece, Result
 from coze_core.dialog._plan import MAX_MESSAGES, NewChat, PlanOptions, Wording, plan
 from coze_core.dialog._resume import Resume, resume
@@ -40,10 +42,21 @@ from coze_core.dialog._schema import mismatch
 from coze_core.dialog._stop import StopMatcher
 from coze_core.dialog._stored import stored_entries
 from coze_core.dialog._tools import ToolSpec
+from coze_core.dialog._workflow_stretch import WorkflowCall, stretch, stretch_async
+from coze_core.dialog._workflow_tool import (
+    RunRecord,
+    WorkflowQuestion,
+    arguments_model,
+    parameters_of,
+    question_of,
+    tool_inputs,
+    tool_name,
+)
 from coze_core.dialog._written import WrittenCall
 
 __all__ = [
     "MAX_MESSAGES",
+    "OF_MODEL",
     "PER_CALL",
     "Ask",
     "AsyncDialogue",
@@ -58,19 +71,25 @@ __all__ = [
     "Media",
     "MediaKind",
     "NewChat",
+    "Passage",
     "Pending",
     "Piece",
     "PlanOptions",
     "ResponseFormat",
     "Result",
     "Resume",
+    "RunRecord",
     "StopMatcher",
     "ToolCallParser",
     "ToolSpec",
     "Unlisted",
     "Wording",
+    "WorkflowCall",
+    "WorkflowQuestion",
     "WrittenCall",
+    "arguments_model",
     "ask_of",
+    "bot_of_id",
     "call_options",
     "check_content",
     "converse",
@@ -81,14 +100,21 @@ __all__ = [
     "is_unreadable",
     "medium",
     "mismatch",
+    "parameters_of",
+    "passages_of",
     "plan",
     "playable",
     "portable_id",
+    "question_of",
     "raw_arguments",
     "resume",
     "stored_entries",
+    "stretch",
+    "stretch_async",
     "suggestion",
     "tool_choice_of",
+    "tool_inputs",
+    "tool_name",
     "tool_specs",
     "unreadable",
 ]

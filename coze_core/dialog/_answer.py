@@ -12,8 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from coze_core._call import Call
+from coze_core._desk import Busy
 from coze_core._endpoints import chat, messages
-from coze_core._errors import CozeError
+from coze_core._errors import ConversationBusyError, CozeError
+from coze_core._here import need
 from coze_core._identity import anonymous_user_id, user_id_is_known
 from coze_core._memo import Memo
 from coze_core._models import EnterMessage, ToolOutput
@@ -59,6 +62,7 @@ class Ask:
             missing, `fill` tells the bot that those calls were not executed.
         portable_ids: Whether ids of calls say where they belong, for programs that keep no marker.
         streamed: Whether pieces are shown as they come; else a useless answer may be replaced.
+        warns: Whether to warn of messages that are too old to be sent; `Result.dropped` tells too.
         chat: Further arguments of `client.chat.stream`.
 
     Raises:
@@ -76,6 +80,7 @@ class Ask:
     on_missing: Literal["raise", "fill"] = "raise"
     portable_ids: bool = False
     streamed: bool = True
+    warns: bool = True
     chat: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -87,6 +92,7 @@ class Ask:
             raise ValueError(
                 f"on_stale_chat must be 'replay' or 'raise', not {self.on_stale_chat!r}"
             )
+        Busy(self.chat.get("on_busy", "error"), self.chat.get("busy_timeout", 0.0))
         check_choice(self.tool_choice, self.tools)
         if self.plan.protocol == "v2":
             refuse_options(self.chat)
@@ -94,6 +100,13 @@ class Ask:
                 raise ValueError(
                     "tool_calling='native' needs protocol='v3': a v2 chat cannot wait for "
                     "results, so use 'auto' or 'prompt' / v2 协议不支持原生工具调用"
+                )
+        if self.plan.chatflow is not None:
+            self.plan.chatflow.refuse(self.chat)
+            if self.tool_calling == "native":
+                raise ValueError(
+                    "tool_calling='native' needs a bot: a chatflow has no local plugins, so use "
+                    "'auto' or 'prompt' / 对话流不支持原生工具调用"
                 )
         if self.plan.history == "server" and not self.saved:
             raise ValueError("history='server' needs auto_save_history=True: Coze must remember")
@@ -137,7 +150,8 @@ def _tools_in_text(ask: Ask, memo: Memo) -> Talk[tuple[ToolSpec, ...]]:
     """Return the tools that have to be described to the bot."""
     if not ask.tools or ask.tool_calling == "native" or ask.tool_choice == "none":
         return ()
-    if ask.tool_calling == "prompt" or ask.plan.protocol == "v2":
+    told_only = ask.plan.protocol == "v2" or ask.plan.chatflow is not None
+    if ask.tool_calling == "prompt" or told_only:
         return ask.tools
     draft = ask.chat.get("publish_status") == "unpublished_draft"
     own = yield from do(declared_tools(ask.plan.bot_id, draft=draft, memo=memo))
@@ -155,22 +169,29 @@ class _Dialogue:
         self._memo = memo
         self._tools = tools
         self._said = ""
+        self._dropped = 0
         self._variables: dict[str, str] = {}
 
     # -- a new chat
 
-    def begin(self) -> Talk[Result]:
-        """Ask in a new chat."""
+    def begin(self, *, elsewhere: bool = False) -> Talk[Result]:
+        """Ask in a new chat.
+
+        Args:
+            elsewhere: Whether in a conversation of its own, which is told all of the history.
+        """
         ask = self._ask
         wording = self._wording()
-        planned = plan(self._entries, ask.plan, wording)
+        options = replace(ask.plan, conversation_id=None) if elsewhere else ask.plan
+        planned = plan(self._entries, options, wording, afresh=elsewhere)
         if planned.known_chats and (yield from self._has_moved_on(planned)):
             planned = plan(self._entries, ask.plan, wording, afresh=True)
         if planned.abandoned is not None:
             left = planned.abandoned
             ids = {"conversation_id": left.conversation_id, "chat_id": left.chat_id}
             yield from do(chat.quick_cancel(**ids))
-        if planned.dropped:
+        self._dropped = planned.dropped
+        if planned.dropped and ask.warns:
             warnings.warn(
                 f"Coze takes {ask.plan.limit} messages: the {planned.dropped} oldest were not "
                 "sent; trim or summarize the history",
@@ -181,13 +202,28 @@ class _Dialogue:
         self._said = planned.said
         self._variables = planned.custom_variables
         listener = self._listener()
-        turn = yield from listen(request, listener)
+        try:
+            turn = yield from listen(request, listener)
+        except ConversationBusyError:
+            if ask.chat.get("on_busy") != "new_conversation" or not planned.conversation_id:
+                raise
+            return (yield from self.begin(elsewhere=True))
         return (yield from self._finish(Outcome(turn, listener), request_messages=sent))
 
     def _request(self, planned: NewChat, sent: list[EnterMessage], *, again: bool = False) -> Any:
         options = dict(self._ask.chat)
+        chatflow = self._ask.plan.chatflow
+        if chatflow is not None:
+            return chatflow.request(
+                options,
+                user_id=str(self._ask.user_id),
+                messages=sent,
+                conversation_id=planned.conversation_id,
+            )
         if again:
             options.pop("shortcut_command", None)  # it has been run already
+        if options.get("on_busy") == "new_conversation":
+            options["on_busy"] = "error"  # a conversation of its own has to be told more: see begin
         variables = {**(options.pop("custom_variables", None) or {}), **planned.custom_variables}
         return chat.stream(
             bot_id=self._ask.plan.bot_id,
@@ -234,6 +270,7 @@ class _Dialogue:
 
     def go_on(self, waiting: Resume) -> Talk[Result | None]:
         """Give a waiting chat its outputs; None if that is no longer possible."""
+        yield from do(need(Call("POST", chat.SUBMIT)))  # before anything is uploaded for it
         answers = yield from uploaded([item.entry for item in waiting.outputs], self._memo)
         marker = waiting.marker
         outputs = [
@@ -277,12 +314,13 @@ class _Dialogue:
         asked = question_text(outcome.turn)
         if asked:
             yield HandOut(outcome.say(asked))
-        return outcome.result(
+        result = outcome.result(
             self._entries,
             options=self._ask.plan,
             said=self._said,
             streamed=self._ask.streamed,
         )
+        return replace(result, dropped=self._dropped) if self._dropped else result
 
     def _native_calls(self, outcome: Outcome) -> list[Piece]:
         bot_id = self._ask.plan.bot_id

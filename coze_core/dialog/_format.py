@@ -85,7 +85,7 @@ class ResponseFormat:
         """
         try:
             value = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return f"it is not JSON ({error})"
         if not isinstance(value, dict):
             return "it is not a JSON object"
@@ -183,7 +183,7 @@ def _object_in(text: str) -> str:
     for match in re.finditer(r"\{", text):
         try:
             _, end = decoder.raw_decode(text, match.start())
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         return text[match.start() : end]
     return ""

@@ -138,7 +138,7 @@ def _canonical(arguments: str) -> str:
     """Frameworks write the same arguments with other spaces and orders."""
     try:
         return json.dumps(json.loads(arguments or "{}"), sort_keys=True)
-    except ValueError:
+    except (ValueError, RecursionError):
         return arguments
 
 

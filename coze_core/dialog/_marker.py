@@ -189,6 +189,20 @@ def marker_of_ids(calls: Sequence[tuple[str, str]]) -> Marker | None:
     return Marker(conversation_id, chat_id, bot_id, "requires_action", tuple(found))
 
 
+def bot_of_id(id: str) -> str | None:
+    """Return the bot that a portable id names, or None if it is another kind of id.
+
+    Args:
+        id: The id of a call.
+
+    Example:
+        >>> bot_of_id(portable_id("c", conversation_id="1", chat_id="2", bot_id="7379"))
+        '7379'
+    """
+    parts = _unpacked(id)
+    return parts[3] if parts is not None else None
+
+
 def _unpacked(id: str) -> list[str] | None:
     if not id.startswith(_PORTABLE):
         return None

@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from coze_core.dialog._answer import Ask
+from coze_core.dialog._chatflow import MAX_MESSAGES as CHATFLOW_MESSAGES
+from coze_core.dialog._chatflow import chatflow_of
 from coze_core.dialog._format import ResponseFormat
-from coze_core.dialog._plan import PlanOptions
+from coze_core.dialog._plan import MAX_MESSAGES, PlanOptions
 from coze_core.dialog._tools import ToolSpec
 
 # Arguments of `client.chat.stream` that are settings of a model as well.
@@ -30,6 +32,8 @@ _CHAT: Final = frozenset(
         "connector_id",
         "cancel_on_close",
         "deadline",
+        "on_busy",
+        "busy_timeout",
     }
 )
 # Arguments of a call that replace a setting of the same name.
@@ -43,6 +47,8 @@ PER_CALL: Final = _CHAT | {
     "on_stale_chat",
     "self_contained_tool_ids",
 }
+# Settings that say what is talked to; no call changes them.
+OF_MODEL: Final = ("protocol", "workflow_id", "app_id")
 # Those that are of the call alone.
 _OF_CALL: Final = frozenset({"tools", "tool_choice", "response_format"})
 # Arguments of other models that mean nothing to a Coze bot, and do no harm.
@@ -102,6 +108,7 @@ def ask_of(
     streamed: bool,
     response_format: ResponseFormat | None = None,
     on_missing: Literal["raise", "fill"] = "raise",
+    warns: bool = True,
 ) -> Ask:
     """Return what is wanted.
 
@@ -111,18 +118,22 @@ def ask_of(
         streamed: Whether pieces are shown as they come.
         response_format: What a JSON answer must look like.
         on_missing: What to do if a waiting chat has not all its results.
+        warns: Whether to warn of messages that are too old to be sent.
 
     Raises:
         ValueError: Options that do not exist, or do not go together.
     """
     tools = tool_specs(options.get("tools"))
+    chatflow = chatflow_of(options)
     return Ask(
         plan=PlanOptions(
-            bot_id=options["bot_id"],
+            bot_id=chatflow.workflow_id if chatflow else options["bot_id"],
             history=options["history"],
             system=options["system"],
             conversation_id=options["conversation_id"],
             protocol=options["protocol"],
+            chatflow=chatflow,
+            limit=CHATFLOW_MESSAGES if chatflow else MAX_MESSAGES,
         ),
         user_id=options["user_id"] or None,
         tools=tools,
@@ -134,6 +145,7 @@ def ask_of(
         on_missing=on_missing,
         portable_ids=options["self_contained_tool_ids"],
         streamed=streamed,
+        warns=warns,
         chat={name: options[name] for name in _CHAT},
     )
 

@@ -198,7 +198,7 @@ def _arguments(call: ToolCall) -> tuple[str, str | None]:
         return "{}", None
     try:
         arguments = json.loads(call.arguments)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return unreadable(call.arguments), f"its arguments are not JSON: {error}"
     if not isinstance(arguments, dict):
         return unreadable(call.arguments), "its arguments are no JSON object"
@@ -209,7 +209,7 @@ def _question(call: ToolCall) -> str:
     """Return what a workflow asks; the form of the arguments is not documented (section 5.2)."""
     try:
         arguments = json.loads(call.arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         return call.arguments
     if isinstance(arguments, dict):
         for name in ("question", "content", "text", "message"):

@@ -46,6 +46,7 @@ class Result:
         marker: What a framework keeps with the message, so that the next call can go on.
         turn: All that is known of the (last) turn on the wire.
         whole_text: What the bot said in full, where `text` leaves words out.
+        dropped: How many messages of the history were too old to be sent.
     """
 
     text: str
@@ -57,6 +58,22 @@ class Result:
     marker: Marker
     turn: Turn
     whole_text: str | None = None
+    dropped: int = 0
+
+    @property
+    def tokens(self) -> tuple[int, int, int] | None:
+        """Tokens of the prompt, of the answer and of both; None if the server has not said them."""
+        usage = self.usage
+        if usage is None:
+            return None
+        given, made, total = usage.input_tokens, usage.output_tokens, usage.total_tokens
+        if given is None and made is not None and total is not None:
+            given = total - made
+        if made is None and given is not None and total is not None:
+            made = total - given
+        if given is None or made is None:
+            return None
+        return given, made, given + made if total is None else total
 
     @property
     def good_calls(self) -> tuple[CallEntry, ...]:

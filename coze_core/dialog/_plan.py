@@ -15,6 +15,7 @@ from typing import Final, Literal, TypeAlias
 from coze_core._config import ProtocolName, check_protocol
 from coze_core._models import EnterMessage, MediaItem
 from coze_core._v2 import text_only
+from coze_core.dialog._chatflow import Chatflow
 from coze_core.dialog._history import Entry, Media, digest
 from coze_core.dialog._marker import Marker
 from coze_core.dialog._tools import written_calls, written_result
@@ -38,6 +39,7 @@ class PlanOptions:
             which keeps none, a name for it.
         limit: The most messages to send.
         protocol: The version of the chat API.
+        chatflow: A chatflow in the bot's place; then bot_id is its id.
 
     Raises:
         ValueError: If an option is none of these.
@@ -49,9 +51,14 @@ class PlanOptions:
     conversation_id: str | None = None
     limit: int = MAX_MESSAGES
     protocol: ProtocolName = "v3"
+    chatflow: Chatflow | None = None
 
     def __post_init__(self) -> None:
         check_protocol(self.protocol)
+        if self.chatflow is not None and self.protocol == "v2":
+            raise ValueError("a chatflow needs protocol='v3' / 对话流需要 protocol='v3'")
+        if self.chatflow is not None and self.system.startswith("variable:"):
+            raise ValueError("a chatflow has no prompt variables: use system='prefix'")
         if self.history not in {"client", "server"}:
             raise ValueError(f"history must be 'client' or 'server', not {self.history!r}")
         check_system(self.system)
@@ -253,6 +260,11 @@ def _check_question(entries: Sequence[Entry]) -> None:
 def _check_media(entries: Sequence[Entry], options: PlanOptions) -> None:
     if options.protocol == "v2" and any(entry.media for entry in entries):
         raise text_only()
+    if options.chatflow is not None and any(entry.media for entry in entries):
+        raise ValueError(
+            "a chatflow is told text only: pass the file as one of its inputs, parameters= / "
+            "对话流只接收文本消息，请通过 parameters 传入文件"
+        )
     if any(entry.media for entry in entries) and not any(entry.text.strip() for entry in entries):
         raise ValueError(
             "Coze does not take an image or a file alone: add a text that says what to do with it "

@@ -58,7 +58,7 @@ def _parts(message: Message) -> tuple[str, tuple[Media, ...]]:
         return message.content, ()
     try:
         items = json.loads(message.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return message.content, ()
     texts: list[str] = []
     media: list[Media] = []

@@ -39,7 +39,7 @@ def calls_in(body: str, names: Sequence[str]) -> list[WrittenCall] | tuple[str, 
     while position < len(text):
         try:
             value, position = json.JSONDecoder().raw_decode(text, position)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             guess = re.search(r'"name"\s*:\s*"([^"]*)"', text)
             return f"it is not JSON ({error})", guess.group(1) if guess else ""
         values += value if isinstance(value, list) else [value]
@@ -88,7 +88,7 @@ def _read(arguments: object) -> tuple[dict[str, object], str]:
     if isinstance(arguments, str):
         try:
             arguments = json.loads(arguments)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return {}, f"its arguments are not JSON ({error})"
     if not isinstance(arguments, dict):
         return {}, "its arguments are not a JSON object"

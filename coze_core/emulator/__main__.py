@@ -7,8 +7,10 @@ import importlib
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 
 from coze_core.emulator import DEFAULT_TOKEN, Bot, Emulator
+from coze_core.emulator._profile import ProfileName
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,16 +47,31 @@ def _bot(text: str) -> Bot:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run until interrupted; return the exit status."""
-    options = _parser().parse_args(arguments)
+    return serve(**vars(_parser().parse_args(arguments)))
+
+
+def serve(
+    *, host: str, port: int, token: str, profile: ProfileName, db: str, bot: Sequence[str]
+) -> int:
+    """Serve until interrupted; return the exit status.
+
+    Args:
+        host: Where to listen.
+        port: The port; 0 takes a free one.
+        token: The token that requests must carry.
+        profile: `cloud` or `studio`.
+        db: A file that survives a restart, or `:memory:`.
+        bot: Further bots as NAME=MODULE:FUNCTION.
+    """
     sys.path.insert(0, "")  # bots stand in the folder this is run from
     try:
         emulator = Emulator(
-            profile=options.profile,
-            token=options.token,
-            bots=[_bot(text) for text in options.bot],
-            db=options.db,
-            host=options.host,
-            port=options.port,
+            profile=profile,
+            token=token,
+            bots=[_bot(text) for text in bot],
+            db=db,
+            host=host,
+            port=port,
         ).start()
     except (ValueError, OSError) as error:
         print(f"The emulator could not start: {error}", file=sys.stderr)
@@ -62,17 +79,24 @@ def main(arguments: list[str] | None = None) -> int:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    print(f"Coze emulator ({options.profile}) at {emulator.base_url}")
+    _tell(emulator, profile)
+    ended.wait()
+    emulator.stop()
+    return 0
+
+
+def _tell(emulator: Emulator, profile: str) -> None:
+    print(f"Coze emulator ({profile}) at {emulator.base_url}")
     print(f"  export COZE_API_BASE={emulator.base_url}")
-    print(f"  export COZE_API_TOKEN={options.token}")
+    print(f"  export COZE_API_TOKEN={emulator.token}")
     print(f"  export COZE_BOT_ID={emulator.bot_id('assistant')}")
     print("Bots:")
     for bot in emulator.bots.values():
         print(f"  {bot.id}  {bot.name}  {bot.description}")
+    print("Workflows:")
+    for workflow in emulator.workflows.values():
+        print(f"  {workflow.id}  {workflow.name}  {workflow.description}")
     sys.stdout.flush()
-    ended.wait()
-    emulator.stop()
-    return 0
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
@@ -16,9 +17,15 @@ from coze_core.emulator._workflows import (
     WorkflowPart,
 )
 
+SEARCH_ID = "7380000000000000004"
 WEATHER_ID = "7380000000000000001"
 TRAVEL_ID = "7380000000000000002"
 ORDER_ID = "7380000000000000003"
+_PASSAGES = (
+    "Refunds take three days.",
+    "Shipping is free from 50 euros on.",
+    "The shop is open from nine to six.",
+)
 _SKIES = ("sunny", "cloudy", "rainy")
 
 
@@ -39,6 +46,19 @@ async def travel(
     where = yield Ask("Where do you want to go?")
     when = yield Ask(f"When do you want to go to {where}?")
     yield Output({"output": f"{parameters.get('name', 'Somebody')} goes to {where}, {when}."})
+
+
+async def search(
+    parameters: dict[str, Any], _: WorkflowContext
+) -> AsyncGenerator[WorkflowPart, Any]:
+    """Find passages that share words with the query, the most first."""
+    asked = set(re.findall(r"\w+", str(parameters["query"]).lower()))
+    scored = []
+    for text in _PASSAGES:
+        words = set(re.findall(r"\w+", text.lower()))
+        scored.append({"output": text, "score": round(len(asked & words) / len(words), 2)})
+    scored.sort(key=lambda passage: -float(str(passage["score"])))
+    yield Output({"outputList": [passage for passage in scored if passage["score"]]})
 
 
 async def order(messages: list[BotMessage], _: BotContext) -> AsyncIterator[Part]:
@@ -72,6 +92,14 @@ def builtin_workflows() -> list[Workflow]:
             description="Books a journey; asks where and when.",
             inputs={"name": Parameter(description="Who travels")},
             outputs={"output": Parameter()},
+        ),
+        Workflow(
+            "search",
+            search,
+            id=SEARCH_ID,
+            description="Finds passages of a shop's rules.",
+            inputs={"query": Parameter(required=True, description="What is looked for")},
+            outputs={"outputList": Parameter("array", items=Parameter("object"))},
         ),
         Workflow(
             "order",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import json
+import ssl
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -73,6 +74,7 @@ class Emulator:
         db: A file that survives a restart, or `:memory:`.
         host: Where to listen; the loopback by default.
         port: The port; 0 takes a free one.
+        tls: A server's TLS settings, to serve https with a certificate of yours.
 
     Raises:
         ValueError: If the profile is unknown or two bots have the same name.
@@ -97,6 +99,7 @@ class Emulator:
         db: str = ":memory:",
         host: str = "127.0.0.1",
         port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         if profile not in PROFILES:
             raise ValueError(f"profile must be one of {sorted(PROFILES)}, not {profile!r}")
@@ -106,7 +109,7 @@ class Emulator:
         self._state = State(Store(db), PROFILES[profile])
         self._state.access.allow(token, Grant())
         self._service = Service(self._state, self.faults)
-        self._host, self._port = host, port
+        self._host, self._port, self._tls = host, port, tls
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._server: Server | None = None
@@ -233,7 +236,7 @@ class Emulator:
         """
         if self._server is None:
             raise RuntimeError("start the emulator first: emulator.start(), or a with block")
-        return f"http://{self._host}:{self._port}"
+        return f"{'http' if self._tls is None else 'https'}://{self._host}:{self._port}"
 
     def transport(self) -> EmulatorTransport:
         """Return an httpx transport that reaches the emulator without a socket."""
@@ -246,7 +249,7 @@ class Emulator:
             OSError: If the port is taken.
         """
         if self._server is None:
-            server = Server(self._handle)
+            server = Server(self._handle, self._tls)
             self._port = self._submit(server.start(self._host, self._port)).result()
             self._server = server
         return self

@@ -49,6 +49,7 @@ class Fault:
         headers: With these headers as well, such as `Retry-After`.
         code: Answer with this error code in an envelope, at HTTP 200 unless `status` says more.
         content_type: Send this content type; `""` for none.
+        wait: Seconds before the reply begins.
     """
 
     delay: float = 0.0
@@ -72,6 +73,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     code: int | None = None
     content_type: str | None = None
+    wait: float = 0.0
 
     @property
     def replaces_reply(self) -> bool:

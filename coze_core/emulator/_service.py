@@ -6,6 +6,7 @@ here.
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import json
 import logging
@@ -148,13 +149,15 @@ class Service:
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
-        response = await self._answer(request)
+        fault = self._faults.take(request.path)
+        if fault is not None and fault.wait:
+            await asyncio.sleep(fault.wait)
+        response = await self._answer(request, fault)
         date = email.utils.formatdate(self.state.clock.now(), usegmt=True)
         return replace(response, headers={"date": date, **response.headers})
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request, fault: Fault | None) -> Response:
         log_id = self.state.clock.log_id()
-        fault = self._faults.take(request.path)
         try:
             if FAULT_HEADER in request.headers:
                 fault = _asked_fault(request.headers[FAULT_HEADER])

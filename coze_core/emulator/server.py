@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
@@ -31,16 +32,20 @@ class Server:
 
     Args:
         handle: Answers one request.
+        tls: The certificate to show; None for plain HTTP.
     """
 
-    def __init__(self, handle: Handler) -> None:
+    def __init__(self, handle: Handler, tls: ssl.SSLContext | None = None) -> None:
         self._handle = handle
+        self._tls = tls
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
     async def start(self, host: str, port: int) -> int:
         """Listen; return the port."""
-        self._server = await asyncio.start_server(self._connected, host, port, backlog=_BACKLOG)
+        self._server = await asyncio.start_server(
+            self._connected, host, port, backlog=_BACKLOG, ssl=self._tls
+        )
         listening: tuple[str, int] = self._server.sockets[0].getsockname()
         return listening[1]
 
@@ -60,7 +65,7 @@ class Server:
         with contextlib.suppress(ConnectionError, asyncio.CancelledError, h11.RemoteProtocolError):
             await _Connection(reader, writer, self._handle).serve()
         writer.close()
-        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError, ssl.SSLError):
             await writer.wait_closed()
 
 
@@ -74,6 +79,7 @@ class _Connection:
         self._writer = writer
         self._handle = handle
         self._http = h11.Connection(h11.SERVER)
+        self._headers_only = False  # the request is a HEAD
         sock: socket.socket | None = writer.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -82,6 +88,10 @@ class _Connection:
         while True:
             try:
                 request = await self._request()
+            except h11.RemoteProtocolError:  # not HTTP, such as a TLS handshake
+                headers = {"content-type": "text/plain", "connection": "close"}
+                await self._send_whole(Response(400, headers, b"400 Bad Request"))
+                return
             except _TooLarge:
                 body = b'{"code":4000,"msg":"the request body is too large"}'
                 headers = {"content-type": "application/json", "connection": "close"}
@@ -110,6 +120,7 @@ class _Connection:
                 self._http.receive_data(await self._reader.read(_READ))
             elif isinstance(event, h11.Request):
                 head = event
+                self._headers_only = event.method == b"HEAD"
             elif isinstance(event, h11.Data):
                 size += len(event.data)
                 if size > _limit(head):
@@ -130,7 +141,7 @@ class _Connection:
         headers = [*response.headers.items(), ("content-length", str(len(response.body)))]
         self._writer.write(
             (self._http.send(h11.Response(status_code=response.status, headers=headers)) or b"")
-            + (self._http.send(h11.Data(data=response.body)) or b"")
+            + (b"" if self._headers_only else self._http.send(h11.Data(data=response.body)) or b"")
             + (self._http.send(h11.EndOfMessage()) or b"")
         )
         await self._writer.drain()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import email.utils
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from coze_core._call import Call, Reply
-from coze_core._errors import APIStatusError, OAuthError, ProtocolError
+from coze_core._errors import APIStatusError, ErrorResponse, OAuthError, ProtocolError
 from coze_core._flow import Flow
 from coze_core._retry import RetryPolicy, retrying
 
@@ -17,6 +19,9 @@ JWT_GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 # `expires_in` of a token is a point in time, against its name; a duration is never that long.
 _ABSOLUTE: Final = 10**9
+_USUAL_LIFE: Final = 900.0  # seconds that a token lasts if nothing is said (section 7.1)
+_DEVICE_SECONDS: Final = 300.0  # what a user has if nothing is said
+_DEVICE_INTERVAL: Final = 5.0
 _HINTS: Final[dict[str, tuple[str, str]]] = {
     "authorization_pending": (
         "The user has not confirmed yet: go on waiting.",
@@ -66,16 +71,18 @@ class OAuthToken:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> OAuthToken:
+    def from_dict(cls, data: object) -> OAuthToken:
         """Return the token that `as_dict` was called on.
 
         Raises:
             ValueError: If the data is something else.
         """
-        access, expires = data.get("access_token"), data.get("expires_at")
-        if not isinstance(access, str) or not isinstance(expires, int | float):
-            raise ValueError("this is not a token that was stored here")  # noqa: TRY004 - data
-        return cls(access, float(expires), data.get("refresh_token") or None)
+        known: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
+        access, expires = known.get("access_token"), _finite(known.get("expires_at"))
+        refresh = known.get("refresh_token") or None
+        if not isinstance(access, str) or expires is None or not isinstance(refresh, str | None):
+            raise ValueError("this is not a token that was stored here")
+        return cls(access, expires, refresh)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +126,7 @@ def ask(call: Call, now: float) -> Flow[Granted]:
     payload = _payload(reply)
     access = payload.get("access_token")
     if not isinstance(access, str) or not access:
-        raise _strange(reply)
+        raise _refusal(call, reply) or _strange(reply)
     expires, lifetime = _expiry(payload.get("expires_in"), now, _server_time(reply, now))
     refresh = payload.get("refresh_token")
     token = OAuthToken(access, expires, refresh if isinstance(refresh, str) and refresh else None)
@@ -135,35 +142,47 @@ def ask_device_code(call: Call) -> Flow[DeviceCode]:
     """
     reply = yield from _said(call)
     payload = _payload(reply)
-    try:
-        uri, user_code = str(payload["verification_uri"]), str(payload["user_code"])
-        return DeviceCode(
-            user_code=user_code,
-            verification_url=f"{uri}?user_code={user_code}",
-            device_code=str(payload["device_code"]),
-            expires_in=float(payload.get("expires_in") or 300),
-            interval=float(payload.get("interval") or 5),
-        )
-    except (KeyError, ValueError, TypeError):
-        raise _strange(reply) from None
+    user_code, device_code, uri = (
+        payload.get(key) for key in ("user_code", "device_code", "verification_uri")
+    )
+    if not (isinstance(uri, str) and isinstance(user_code, str) and isinstance(device_code, str)):
+        raise _refusal(call, reply) or _strange(reply)
+    return DeviceCode(
+        user_code=user_code,
+        verification_url=f"{uri}?{urlencode({'user_code': user_code})}",
+        device_code=device_code,
+        expires_in=_positive(payload.get("expires_in")) or _DEVICE_SECONDS,
+        interval=_positive(payload.get("interval")) or _DEVICE_INTERVAL,
+    )
 
 
 def _said(call: Call) -> Flow[Reply]:
     try:
         return (yield from retrying(call, RetryPolicy()))
     except APIStatusError as error:
-        found = _oauth_error(error)
+        try:
+            payload = error.response.json() if error.response else None
+        except ValueError:
+            payload = None
+        found = _oauth_error(payload, error.status_code, error.log_id, error.response)
         if found is None:
             raise
         raise found from None
 
 
-def _oauth_error(error: APIStatusError) -> OAuthError | None:
+def _refusal(call: Call, reply: Reply) -> OAuthError | None:
+    """Return what a reply of success says went wrong: there only `error` may tell of it."""
+    found = _oauth_error(reply.payload, reply.status_code, reply.log_id, None)
+    if found is not None:
+        for secret in (call.secret, *call.hidden):
+            found.hide(secret)
+    return found
+
+
+def _oauth_error(
+    payload: object, status_code: int | None, log_id: str | None, response: ErrorResponse | None
+) -> OAuthError | None:
     """Return the error by its OAuth name, whichever field has it (section 7.6)."""
-    try:
-        payload = error.response.json() if error.response else None
-    except ValueError:
-        payload = None
     if not isinstance(payload, Mapping):
         return None
     names = [str(payload.get(key) or "") for key in ("error_code", "error")]
@@ -173,14 +192,19 @@ def _oauth_error(error: APIStatusError) -> OAuthError | None:
     name = "access_denied" if name == "access_deny" else name  # the server's spelling
     hint_en, hint_zh = _HINTS.get(name, ("", ""))
     return OAuthError(
-        str(payload.get("error_message") or payload.get("error") or name),
+        _reason(payload) or name,
         error=name,
-        status_code=error.status_code,
-        log_id=error.log_id,
-        response=error.response,
+        status_code=status_code,
+        log_id=log_id,
+        response=response,
         hint_en=hint_en,
         hint_zh=hint_zh,
     )
+
+
+def _reason(payload: Mapping[str, Any]) -> str:
+    places = ("error_message", "error_description", "error")  # ours, and the standard's
+    return next((str(payload[place]) for place in places if payload.get(place)), "")
 
 
 def _payload(reply: Reply) -> Mapping[str, Any]:
@@ -203,18 +227,32 @@ def _strange(reply: Reply) -> ProtocolError:
 
 def _expiry(value: object, now: float, server_now: float) -> tuple[float, float]:
     """Return when a token ends by the server's clock, and how many seconds that is from now."""
-    try:
-        seconds = float(str(value))
-    except ValueError:
-        seconds = 900.0  # what a token lasts if nothing is said (section 7.1)
+    seconds = _positive(value) or _USUAL_LIFE
     if seconds <= _ABSOLUTE:
         return now + seconds, seconds
-    return seconds, seconds - server_now
+    # One that has only just been granted has not ended: then a clock is wrong, ours or the one of
+    # a cache between us. Should it have ended after all, the server refuses it and it is renewed.
+    lifetime = seconds - server_now
+    return seconds, lifetime if lifetime > 0 else _USUAL_LIFE
 
 
 def _server_time(reply: Reply, now: float) -> float:
     """Return the server's time, if it tells: a wrong clock here must not end every token."""
     try:
         return email.utils.parsedate_to_datetime(reply.headers["date"]).timestamp()
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return now
+
+
+def _positive(value: object) -> float | None:
+    number = _finite(value)
+    return number if number is not None and number > 0 else None
+
+
+def _finite(value: object) -> float | None:
+    """Return a number, given as such or as text; None for anything else, infinity included."""
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -8,6 +8,7 @@ waits too if the store is a file, and then takes what it finds there.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,6 +70,8 @@ class RenewingAuth:
         self._clock = clock
         self._kept: Kept | None = None
         self._quiet_until = 0.0
+        self._renewing = 0  # the process that is renewing ahead of time; a fork has not
+        self._refreshing = 0  # the process in which a refresh is under way
         host = self.base_url.split("://", 1)[1]
         self.key = "|".join(part for part in (host, self.client_id, name) if part)
 
@@ -88,9 +91,9 @@ class RenewingAuth:
         if kept is None:
             return None
         now = self._clock()
-        if now < kept.renew or now < min(self._quiet_until, kept.ends):
-            return kept.token.access_token
-        return None
+        # While somebody renews it ahead of time, the old one serves all others.
+        late = kept.ends if self._renewing == os.getpid() else min(self._quiet_until, kept.ends)
+        return kept.token.access_token if now < max(kept.renew, late) else None
 
     def refresh(self, stale: str | None) -> Flow[None]:
         """Fetch a new token, unless somebody has done so meanwhile.
@@ -104,6 +107,19 @@ class RenewingAuth:
         """
         if self._good(stale):
             return
+        if self._refreshing == os.getpid():
+            yield from self._refresh_twice()
+            return
+        self._refreshing = os.getpid()
+        try:
+            yield from self._refresh(stale)
+        finally:
+            self._refreshing = 0
+
+    def _refresh(self, stale: str | None) -> Flow[None]:
+        # A store that can be read and not locked serves as long as its token does.
+        if self._take((yield from work(lambda: self.store.load(self.key))), stale):
+            return
         locked = yield from self._lock()
         try:
             stored = yield from work(lambda: self.store.load(self.key))
@@ -114,13 +130,20 @@ class RenewingAuth:
             if locked:
                 self.store.unlock(self.key)
 
+    def _refresh_twice(self) -> Flow[None]:
+        """Fetch a token beside a task of the event loop that stands still for this very call."""
+        yield from self._keep((yield from self._fetch(None)))
+
     def _renew(self, stored: OAuthToken | None, stale: str | None) -> Flow[None]:
+        self._renewing = os.getpid() if stale is None else 0
         try:
             granted = yield from self._fetch(stored)
         except CozeError as error:
             if self._may_wait(error, stale):
                 return
             raise
+        finally:
+            self._renewing = 0
         yield from self._keep(granted)
 
     def _keep(self, granted: Granted) -> Flow[None]:
@@ -177,4 +200,10 @@ class RenewingAuth:
 
     def __getstate__(self) -> dict[str, Any]:
         # A token in memory stays where it is: the copy fetches its own, or finds it in the store.
-        return {**self.__dict__, "_kept": None, "_quiet_until": 0.0}
+        return {
+            **self.__dict__,
+            "_kept": None,
+            "_quiet_until": 0.0,
+            "_renewing": 0,
+            "_refreshing": 0,
+        }

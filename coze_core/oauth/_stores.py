@@ -131,14 +131,14 @@ class FileStore:
 
     def _read(self) -> dict[str, Any]:
         try:
-            text = self.path.read_text(encoding="utf-8")
+            content = self.path.read_bytes()
             self._close_to_others()
         except FileNotFoundError:
             return {}
         try:
-            tokens = json.loads(text)["tokens"]
+            tokens = json.loads(content)["tokens"]
             return dict(tokens)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise ValueError(
                 f"{str(self.path)!r} is not a token file: name another one or remove it / "
                 f"不是有效的令牌文件，请更换路径或删除该文件"
@@ -245,7 +245,12 @@ class KeyringStore:
         import keyring
 
         text = keyring.get_password(self.service, key)
-        return None if text is None else OAuthToken.from_dict(json.loads(text))
+        try:
+            return None if text is None else OAuthToken.from_dict(json.loads(text))
+        except ValueError:  # whose own message may hold the token
+            raise ValueError(
+                f"the keyring's entry of {self.service!r} is no token: remove it"
+            ) from None
 
     def save(self, key: str, token: OAuthToken) -> None:
         """Keep a token in place of the one before."""

@@ -245,6 +245,15 @@ class UserAuth(RenewingAuth):
         }
         return (yield from self._ask(body, (token.refresh_token,)))
 
+    def _refresh_twice(self) -> Flow[None]:
+        # Two renewals at a time would send the same refresh token, and sign the user out.
+        yield from ()
+        raise RuntimeError(
+            "a task of this event loop is renewing the user's token, and a blocking client cannot "
+            "wait for it there: use AsyncCozeClient, or call this one in a thread / 事件循环中的"
+            "任务正在刷新令牌，请使用 AsyncCozeClient，或在线程中调用同步客户端"
+        )
+
     def _ask(
         self, body: dict[str, str], hidden: tuple[str, ...], *, repeatable: bool = False
     ) -> Flow[Granted]:

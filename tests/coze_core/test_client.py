@@ -15,11 +15,12 @@ from coze_core import (
     MediaItem,
     NotFoundError,
     Pager,
+    PermissionDeniedError,
     PollTimeoutError,
     ToolOutput,
     Turn,
 )
-from coze_core.emulator import WORKSPACE_ID, Bot, Fail, Pause, ToolCall
+from coze_core.emulator import WORKSPACE_ID, Bot, Fail, Fault, Pause, ToolCall
 
 
 @pytest.fixture(params=["blocking", "awaiting", "in process"])
@@ -277,3 +278,29 @@ def test_an_http_client_of_the_other_kind_is_refused():
         CozeClient("pat_x", http_client=httpx.AsyncClient())
     with pytest.raises(TypeError, match=r"transport must be an httpx\.AsyncBaseTransport"):
         AsyncCozeClient("pat_x", transport=httpx.MockTransport)
+
+
+def test_a_client_of_another_account_shares_connections_but_no_findings(emulator):
+    emulator.add_token("pat_other", bot_ids=[])
+    with CozeClient(emulator.token, base_url=emulator.base_url) as client:
+        other = client.with_auth("pat_other")
+        assert other.base_url == client.base_url
+        assert other.memo is not client.memo
+        assert client.users.me()
+        assert other.users.me()
+        with pytest.raises(PermissionDeniedError):
+            other.chat.create_and_poll(
+                bot_id=emulator.bot_id("echo"), user_id="u", messages=[EnterMessage.user("hi")]
+            )
+        with pytest.raises(ValueError, match="white space"):
+            client.with_auth("pat other")
+
+
+def test_cookies_of_a_server_are_not_kept(emulator):
+    fault = Fault(code=4200, headers={"Set-Cookie": "session=1"})
+    emulator.faults.add(fault, path="/v1/workspaces")
+    with CozeClient(emulator.token, base_url=emulator.base_url) as client:
+        with pytest.raises(NotFoundError):
+            list(client.workspaces.list())
+        assert list(client.workspaces.list())
+    assert "cookie" not in emulator.requests[-1].headers

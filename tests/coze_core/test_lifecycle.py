@@ -288,6 +288,7 @@ def test_the_anonymous_user_id_is_made_once_and_kept(tmp_path):
 
 
 def test_retries_wait_as_long_as_the_server_asks(emulator, client):
+    client.detect()
     emulator.faults.add(Fault(status=429, body=b"", headers={"Retry-After": "0"}), times=2)
     assert client.users.me().user_name == "emulated"
     assert len(emulator.requests.to("/v1/users/me")) == 3
@@ -317,6 +318,7 @@ def test_reading_is_repeated_after_a_server_fault_and_retries_can_be_off(emulato
 
 
 def test_a_wait_that_is_too_long_is_not_waited_for(emulator, client):
+    client.detect()
     emulator.faults.add(Fault(status=429, body=b"", headers={"Retry-After": "3600"}))
     started = time.monotonic()
     with pytest.raises(CozeError):

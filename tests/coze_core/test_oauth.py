@@ -30,6 +30,7 @@ from coze_core import (
     OAuthError,
     OAuthToken,
     PermissionDeniedError,
+    UnsupportedError,
     UserAuth,
     bot_chat_scope,
     load_auth,
@@ -223,7 +224,7 @@ def test_a_scope_limits_a_token_to_its_bots(emulator, jwt_auth, ask):
 def test_an_organisation_and_an_enterprise_have_token_endpoints_of_their_own(
     emulator, jwt_auth, where, path
 ):
-    with CozeClient(auth=jwt_auth(**where)) as client:
+    with CozeClient(auth=jwt_auth(**where), server="cloud") as client:
         client.users.me()
     assert emulator.requests[0].path == path
 
@@ -249,7 +250,8 @@ def test_a_token_is_renewed_ahead_of_its_end(kind, emulator, jwt_auth, clock):
     clock.pass_(2)
     run(kind, auth, lambda client: client.users.me())
     assert len(emulator.requests.to(TOKEN)) == 2
-    assert all(r.headers["authorization"] == "Bearer ***" for r in emulator.requests)
+    signed = [*emulator.requests.to(TOKEN), *emulator.requests.to("/v1/users/me")]
+    assert all(request.headers["authorization"] == "Bearer ***" for request in signed)
 
 
 def test_a_hundred_tasks_cause_one_renewal(emulator, jwt_auth, clock):
@@ -772,5 +774,9 @@ def test_studio_has_no_oauth(jwt_app):
             public_key_id="kid-1",
             base_url=studio.base_url,
         )
-        with CozeClient(auth=auth) as client, pytest.raises(AuthenticationError):
-            client.oauth.sign_in()
+        with CozeClient(auth=auth) as client:
+            with pytest.raises(UnsupportedError, match="personal token"):
+                client.oauth.sign_in()
+            with pytest.raises(UnsupportedError, match="personal token"):
+                client.chat.create(bot_id="1", user_id="u")
+        assert {request.path for request in studio.requests} == {"/v3/chat/retrieve"}

@@ -521,7 +521,7 @@ def test_a_chatflow_that_cannot_be_talked_to_is_refused(client, arguments, said)
 
 def test_workflows_their_types_and_their_versions_are_listed(call, emulator):
     names = [each.workflow_name for each in call("list", workspace_id=WORKSPACE_ID, page_size=2)]
-    assert names == ["weather", "travel", "order"]
+    assert names == ["weather", "travel", "search", "order"]
     chatflows = call("list", workspace_id=WORKSPACE_ID, workflow_mode="chatflow")
     assert [each.workflow_name for each in chatflows] == ["order"]
     id = emulator.workflow_id("weather")

@@ -215,7 +215,7 @@ def check_workflows():
     )
     assert text == "Which size?"
     listed = coze.workflows.list(workspace_id=WORKSPACE)
-    assert [w.workflow_name for w in listed.items] == ["weather", "travel", "order"]
+    assert [w.workflow_name for w in listed.items] == ["weather", "travel", "search", "order"]
     info = coze.workflows.retrieve(workflow_id=WEATHER)
     assert info.workflow_detail.workflow_name == "weather"
     versions = coze.workflows.versions.list(workflow_id=WEATHER)

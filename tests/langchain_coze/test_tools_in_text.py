@@ -31,6 +31,13 @@ def says(*texts):
     return bot
 
 
+def says_whole(text):
+    async def bot(messages, context):
+        yield Delta(text)
+
+    return bot
+
+
 def sent(emulator, number=-1):
     messages = emulator.requests.to("/v3/chat")[number].json["additional_messages"]
     return [message["content"] for message in messages]
@@ -139,6 +146,14 @@ def test_a_call_broken_twice_is_an_invalid_call(ask, emulator, make):
     told = [HumanMessage("Weather?"), answer, ToolMessage("no", tool_call_id=call["id"])]
     ask(model, told)
     assert sent(emulator, 2)[1:] == [broken, '<tool_result name="weather">\nno\n</tool_result>']
+
+
+@pytest.mark.parametrize("end", ["", "}" * 100_000])
+def test_a_call_nested_too_deep_is_an_invalid_call(ask, make, end):
+    deep = '{"a":' * 100_000 + "1" + end
+    broken = f'<tool_call>{{"name": "weather", "arguments": {deep}}}</tool_call>'
+    answer = ask(make(says_whole(broken)).bind_tools([weather]), "Weather?")
+    assert [call["name"] for call in answer.invalid_tool_calls] == ["weather"]
 
 
 def test_a_broken_call_of_nothing_stays_text(ask, make):

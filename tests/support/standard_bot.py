@@ -29,8 +29,17 @@ def question_of(text):
     return text.rsplit(_END_OF_INSTRUCTIONS, 1)[-1]
 
 
-def wanted_call(question):
+def forced_arguments(name, text):
+    """Arguments for a tool that must be called, by its description if there is one."""
+    for tool in schemas_in(text):
+        if name not in TOOLS and tool.get("name") == name:
+            return filled_in(tool["parameters"], "nothing")
+    return {"input": 3}
+
+
+def wanted_call(text):
     """The call that a question needs, as (name, arguments), or None."""
+    question = question_of(text)
     if found := re.search(r"magic_function\((\d+)\)", question):
         return "magic_function", {"input": int(found.group(1))}
     if "magic_function_no_args()" in question:
@@ -43,7 +52,7 @@ def wanted_call(question):
         arguments = {"customer_name": found.group(1), "description": "a company"}
         return "unicode_customer", arguments
     if found := re.search(r"You must call the tool `(\w+)`", question):
-        return found.group(1), {"input": 3}
+        return found.group(1), forced_arguments(found.group(1), text)
     if "You must call one of the tools" in question and "3 + 4" not in question:
         return "magic_function", {"input": 3}
     return None
@@ -78,7 +87,7 @@ async def native(messages, context):
 
 async def in_text(messages, _):
     question = question_of(messages[-1].text)
-    call = None if "<tool_result" in question else wanted_call(question)
+    call = None if "<tool_result" in question else wanted_call(messages[-1].text)
     if call is not None:
         name, arguments = call
         written = json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)

@@ -18,6 +18,7 @@ from coze_core import (
     Message,
     Pager,
     Speech,
+    Tracing,
     Turn,
     User,
     Variable,
@@ -37,6 +38,8 @@ def blocking(client: CozeClient) -> None:
     assert_type(client.users.me(), User)
     old = CozeClient("pat_x", protocol="v2")
     assert_type(old.chat.create_and_poll(bot_id="1", user_id="u"), Turn)
+    CozeClient("pat_x", tracing=Tracing(capture_content=True))
+    CozeClient("pat_x", tracing="yes")  # type: ignore[arg-type]  # a setting or a truth value
     CozeClient("pat_x", protocol="v1")  # type: ignore[arg-type]  # there are two
     assert_type(client.variables.get(bot_id="1", connector_uid="u"), list[Variable])
     assert_type(client.datasets.list(space_id="1"), Pager[Dataset])

@@ -1,6 +1,7 @@
 """The emulator says what the real service says: wire forms, refusals, both profiles."""
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ import time
 import httpx
 import pytest
 
+from coze_core import APITimeoutError, CozeClient
 from coze_core.emulator import (
     WORKSPACE_ID,
     Audio,
@@ -498,3 +500,23 @@ def test_a_client_that_leaves_is_noticed_and_the_chat_goes_on(emulator, http):
     ids = {"conversation_id": created["conversation_id"], "chat_id": created["id"]}
     time.sleep(0.2)
     assert http.get("/v3/chat/retrieve", params=ids).json()["data"]["status"] == "in_progress"
+
+
+def test_what_is_not_http_is_refused(emulator):
+    host, port = emulator.base_url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as plain:
+        plain.sendall(b"\x16\x03\x01 this is a handshake\r\n\r\n")
+        assert plain.recv(4096).startswith(b"HTTP/1.1 400")
+
+
+def test_head_has_no_body(emulator):
+    reply = httpx.head(f"{emulator.base_url}/v1/users/me")
+    assert (reply.status_code, reply.content) == (401, b"")
+
+
+def test_a_reply_can_be_made_to_wait(emulator):
+    emulator.faults.add(Fault(wait=60), path="/v1/users/me")
+    with CozeClient(emulator.token, base_url=emulator.base_url, timeout=0.2) as client:
+        with pytest.raises(APITimeoutError):
+            client.with_options(max_retries=0).users.me()
+        assert client.users.me().user_name == "emulated"

@@ -1,0 +1,292 @@
+"""What both clients have in common: configuration, credential, and the flows of streams."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Self, TypeAlias, TypeVar
+
+from coze_core import _v2 as v2
+from coze_core._auth import Auth, TokenAuth
+from coze_core._call import Call, Reply
+from coze_core._capabilities import Capabilities, ServerSetting, check_server, told_server
+from coze_core._config import (
+    ClientConfig,
+    ProtocolName,
+    Tracing,
+    check_headers,
+    from_environment,
+    resolve_base_url,
+)
+from coze_core._desk import Busy, ConversationLock
+from coze_core._drivers import AsyncDriver, SyncDriver
+from coze_core._endpoints import busy, chat
+from coze_core._flow import Flow, send
+from coze_core._here import Surroundings, guarded
+from coze_core._http import check_addresses
+from coze_core._memo import Memo
+from coze_core._models import Chat
+from coze_core._observing import Observing
+from coze_core._pump import StreamRequest
+from coze_core._retry import RetryPolicy, until
+from coze_core._session import session
+from coze_core._timeouts import Timeouts
+
+T = TypeVar("T")
+D = TypeVar("D", SyncDriver, AsyncDriver)
+
+
+Credential: TypeAlias = Auth | Callable[[], Any]
+
+
+def credential_of(token: str | None, auth: Credential | None) -> Auth:
+    if token is not None and auth is not None:
+        raise ValueError("give token or auth, not both")
+    if isinstance(auth, Auth):
+        return auth
+    if callable(auth):
+        from coze_core.oauth import FunctionAuth  # only those who renew pay for the package
+
+        return FunctionAuth(auth)
+    if auth is not None:
+        raise TypeError(
+            f"auth must be a credential or a function that returns a token, not "
+            f"{type(auth).__name__}; a token as text is passed as token="
+        )
+    found = token if token is not None else from_environment("token")
+    if found is None:
+        raise ValueError(
+            "no token: set COZE_API_TOKEN or pass token= / "
+            "未提供令牌：请设置 COZE_API_TOKEN 或传入 token="
+        )
+    return TokenAuth(found)
+
+
+def host_of(auth: Auth, base_url: str | None, region: str | None) -> str:
+    """Return the API host: the credential's own, if it is bound to one."""
+    own = getattr(auth, "base_url", None)
+    if not isinstance(own, str):
+        return resolve_base_url(base_url, region)
+    if base_url is None and region is None:
+        return own
+    given = resolve_base_url(base_url, region)
+    if given != own:
+        raise ValueError(
+            f"the credential is for {own} and the client for {given}: give both the same "
+            f"base_url or region / 凭证与客户端的 base_url 不一致"
+        )
+    return given
+
+
+def _sent(call: Call, request: StreamRequest) -> Flow[Reply]:
+    if request.prepare is not None:
+        call = yield from request.prepare(call)
+    if request.lease is None:
+        return (yield from send(call))
+    policy = request.busy or Busy()
+    if request.deadline is not None:
+        policy = replace(policy, timeout=min(policy.timeout, request.deadline))
+    return (yield from busy.in_turn(call, policy, request.lease, chat.cancel))
+
+
+@dataclass(frozen=True, slots=True)
+class _Flows:
+    """The flows that streams need, signed and repeated as this client does."""
+
+    auth: Auth
+    config: ClientConfig
+    around: Callable[[], Surroundings]
+    observing: Observing
+
+    def _session(self, flow: Flow[T], retry: RetryPolicy) -> Flow[T]:
+        return guarded(session(flow, self.auth, retry), self.around())
+
+    def open(self, request: StreamRequest) -> Flow[Reply]:
+        call, retry = request.call, self.config.retry
+        if request.deadline is None:
+            return self._session(_sent(call, request), retry)
+        call = replace(call, timeout=request.deadline)
+        retry = replace(retry, total=min(request.deadline, retry.total))
+        ends = retry.clock() + request.deadline
+        return until(ends, self._session(_sent(call, request), retry), retry.clock)
+
+    def cancel(self, *, conversation_id: str, chat_id: str) -> Flow[Chat]:
+        ids = {"conversation_id": conversation_id, "chat_id": chat_id}
+        return self.observing.watched(self._session(chat.cancel(**ids), self.config.retry))
+
+    def quick_cancel(self, *, conversation_id: str, chat_id: str) -> Flow[None]:
+        ids = {"conversation_id": conversation_id, "chat_id": chat_id}
+        once = replace(self.config.retry, max_retries=0)
+        return self.observing.watched(self._session(chat.quick_cancel(**ids), once))
+
+
+class BaseClient(abc.ABC, Generic[D]):
+    """What needs no I/O and is the same for both clients.
+
+    Attributes:
+        memo: What was found out with this account: uploads, and the tools of bots.
+    """
+
+    memo: Memo
+
+    _driver: D
+    _given: tuple[object | None, object | None]
+
+    def _set_up(self, auth: Auth, config: ClientConfig, driver: D, memo: Memo | None) -> None:
+        self.memo = memo or Memo()
+        self._auth = auth
+        self._config = config
+        self._driver = driver
+        self._observing = Observing(config)
+        self._flows = _Flows(auth, config, self._around, self._observing)
+        self._check = v2.check_call if config.protocol == "v2" else None
+
+    def _around(self) -> Surroundings:
+        config = self._config
+        told = told_server(config.server, config.base_url)
+        return Surroundings(config.base_url, told, self.memo, config.conversation_lock)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the server can do, as far as that is known now; `detect` finds out."""
+        return self._around().capabilities
+
+    @property
+    def base_url(self) -> str:
+        """The API host that requests go to."""
+        return self._config.base_url
+
+    @property
+    def auth(self) -> Auth:
+        """The credential."""
+        return self._auth
+
+    @property
+    def protocol(self) -> ProtocolName:
+        """The version of the chat API that this client speaks."""
+        return self._config.protocol
+
+    def _signed(self, flow: Flow[T]) -> Flow[T]:
+        """Return the same flow: signed, repeated where that is safe, watched where it is wanted."""
+        signed = session(flow, self._auth, self._config.retry, self._check)
+        return self._observing.watched(guarded(signed, self._around()))
+
+    def _as_spoken(self, request: StreamRequest) -> StreamRequest:
+        return request if self._check is None else v2.stream_request(request)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self._config.base_url!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        if any(part is not None for part in self._given):
+            raise TypeError(
+                "a client made with http_client= or transport= cannot be pickled: "
+                "make it anew where it is needed"
+            )
+        return {"auth": self._auth, "config": self._config}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._begin(state["auth"], state["config"], None, None)
+
+    def __copy__(self) -> Self:
+        return self.with_options()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.with_options()
+
+    def with_options(
+        self,
+        *,
+        timeout: float | Timeouts | None = None,
+        max_retries: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Return a client with some options changed and everything else as in this one.
+
+        Args:
+            timeout: Seconds for every wait, or `Timeouts`.
+            max_retries: Attempts after the first.
+            headers: Further headers.
+
+        Raises:
+            ValueError: Values that cannot be.
+
+        Example:
+            >>> client.with_options(timeout=5).users.me()  # doctest: +SKIP
+        """
+        config = self._config.changed(timeout=timeout, max_retries=max_retries, headers=headers)
+        client = type(self).__new__(type(self))
+        same = timeout is None and not headers  # then its connections serve as well
+        found = (self.memo, self._driver if same else None)
+        client._begin(self._auth, config, *self._given, *found)  # noqa: SLF001 - our kind
+        return client
+
+    def with_auth(self, auth: Credential | str) -> Self:
+        """Return a client of another account that uses the connections of this one.
+
+        Args:
+            auth: A token, a credential that renews itself, or a function that returns a token.
+
+        Raises:
+            ValueError: A token that cannot be, or a credential of another host.
+        """
+        found = TokenAuth(auth) if isinstance(auth, str) else credential_of(None, auth)
+        host_of(found, self.base_url, None)
+        client = type(self).__new__(type(self))
+        given = self._given
+        client._begin(found, self._config, *given, driver=self._driver)  # noqa: SLF001 - our kind
+        return client
+
+    @abc.abstractmethod
+    def _begin(
+        self,
+        auth: Auth,
+        config: ClientConfig,
+        http_client: Any,
+        transport: Any,
+        memo: Memo | None = None,
+        driver: D | None = None,
+    ) -> None:
+        """Make the driver, unless one is given, and the resources."""
+
+
+def config_of(
+    base_url: str,
+    timeout: float | Timeouts | None,
+    max_retries: int,
+    headers: Mapping[str, str] | None,
+    proxy: str | None,
+    server: ServerSetting,
+    protocol: ProtocolName,
+    conversation_lock: ConversationLock | None,
+    *,
+    tracing: bool | Tracing | None,
+) -> ClientConfig:
+    if not isinstance(conversation_lock, ConversationLock | None):
+        raise TypeError("conversation_lock must have the methods try_acquire(key) and release(key)")
+    config = ClientConfig(
+        base_url=base_url,
+        timeouts=Timeouts.of(timeout),
+        retry=RetryPolicy(max_retries=max_retries),
+        headers=check_headers(headers or {}),
+        proxy=proxy,
+        server=check_server(server),
+        conversation_lock=conversation_lock,
+        protocol=protocol,
+        tracing=tracing,
+    )
+    check_addresses(config)
+    return config
+
+
+def check_given(http_client: object, kind: type, transport: object, transport_kind: type) -> None:
+    """Refuse an HTTP client of the other kind, which would fail strangely at its first use."""
+    for name, value, wanted in (
+        ("http_client", http_client, kind),
+        ("transport", transport, transport_kind),
+    ):
+        if value is not None and not isinstance(value, wanted):
+            raise TypeError(
+                f"{name} must be an httpx.{wanted.__name__}, not {type(value).__name__}"
+            )

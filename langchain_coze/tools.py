@@ -1,0 +1,392 @@
+"""Workflows and bots of Coze as LangChain tools."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Literal, Self
+
+from langchain_core.callbacks import adispatch_custom_event, dispatch_custom_event
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import BaseTool, ToolException
+from pydantic import BaseModel, Field, PrivateAttr, field_validator, model_validator
+
+from coze_core import CozeError, WorkflowInfo, WorkflowParameter
+from coze_core.dialog import (
+    RunRecord,
+    WorkflowCall,
+    WorkflowQuestion,
+    arguments_model,
+    parameters_of,
+    question_of,
+    stretch,
+    stretch_async,
+    tool_inputs,
+    tool_name,
+)
+from langchain_coze import _langgraph as graph
+from langchain_coze._connection import Connection
+
+PROGRESS: Final = "coze_workflow_progress"
+DELTA: Final = "coze_bot_delta"
+_CONNECTION: Final = frozenset(Connection.model_fields) | {"token"}
+
+
+class CozeWorkflowTool(Connection, BaseTool):
+    """A workflow of Coze as a tool; make it with `from_workflow`.
+
+    It runs as a stream. What its nodes give out on the way is sent as custom events named
+    `coze_workflow_progress` (`astream_events`, callbacks), and in a LangGraph graph to
+    `stream_mode="custom"`. The message's content is the output as text, its artifact the run as
+    data: `value`, `usage`, `execute_id`, `debug_url`.
+
+    If the workflow asks something, a graph is paused with `interrupt()`: resume it with
+    `Command(resume=answer)`, in any process, and the workflow goes on where it stood. Elsewhere
+    `on_question` is asked, or the call fails with the question in its error.
+
+    Args:
+        workflow_id: The workflow.
+        inputs: What it takes, by name; `from_workflow` finds out.
+        parameters: Inputs that are fixed, and not the model's to choose; files among them
+            (`Path`, bytes, open files) are uploaded.
+        bot_id: The bot whose variables and database it uses.
+        app_id: The app it belongs to; not together with bot_id.
+        ext: `latitude`, `longitude` and `user_id`, as text.
+        workflow_version: A version such as `v0.0.5`; the newest if None.
+        connector_id: The channel; 1024, the API, if None.
+        max_seconds: How long it may take; more than ten minutes makes it asynchronous.
+        on_question: Called with a `WorkflowQuestion`, returns the answer; may be asynchronous.
+        api_key: The access token; `COZE_API_TOKEN` if None. Further ones as `ChatCoze` has them.
+
+    Example:
+        >>> tool = CozeWorkflowTool.from_workflow("7389")  # doctest: +SKIP
+        >>> tool.invoke({"city": "Paris"})  # doctest: +SKIP
+    """
+
+    workflow_id: str
+    name: str = ""
+    description: str = ""
+    inputs: dict[str, WorkflowParameter] = Field(default_factory=dict)
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    bot_id: str | None = None
+    app_id: str | None = None
+    ext: dict[str, str] | None = None
+    workflow_version: str | None = None
+    connector_id: str | None = None
+    max_seconds: float | None = None
+    on_question: Callable[[WorkflowQuestion], Any] | None = Field(default=None, exclude=True)
+    response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
+
+    @field_validator("workflow_id")
+    @classmethod
+    def _need_a_workflow(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("workflow_id must not be empty")
+        return value
+
+    @model_validator(mode="after")
+    def _fill_in(self) -> Self:
+        self._set_schema()
+        return self
+
+    def _set_schema(self) -> None:
+        self.name = self.name or f"workflow_{self.workflow_id}"
+        self.description = self.description or f"Runs the workflow {self.name}."
+        if self.args_schema is None:
+            left = {name: each for name, each in self.inputs.items() if name not in self.parameters}
+            self.args_schema = arguments_model(self.name, left)
+
+    @classmethod
+    def from_workflow(
+        cls,
+        workflow_id: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Self:
+        """Return a tool for a workflow, with its name, description and typed inputs.
+
+        Args:
+            workflow_id: The workflow; it has to be published.
+            name: Another name than the workflow's own.
+            description: Another description: what a model chooses the tool by.
+            parameters: Inputs that are fixed.
+            **options: What the class takes.
+
+        Raises:
+            ValueError: Something is fixed that the workflow does not take.
+            CozeError: The server refused.
+        """
+        connection = _connection(options)
+        info = connection.client.workflows.retrieve(workflow_id=workflow_id)
+        return cls._of(info, connection, workflow_id, name, description, parameters, options)
+
+    @classmethod
+    async def afrom_workflow(
+        cls,
+        workflow_id: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Self:
+        """Return a tool for a workflow; see `from_workflow`."""
+        connection = _connection(options)
+        info = await connection.async_client.workflows.retrieve(workflow_id=workflow_id)
+        return cls._of(info, connection, workflow_id, name, description, parameters, options)
+
+    @classmethod
+    def _of(
+        cls,
+        info: WorkflowInfo,
+        connection: Connection,
+        workflow_id: str,
+        name: str | None,
+        description: str | None,
+        parameters: Mapping[str, Any] | None,
+        options: dict[str, Any],
+    ) -> Self:
+        given = dict(parameters or {})
+        tool = cls(
+            workflow_id=workflow_id,
+            name=name or tool_name(info.detail.workflow_name, f"workflow_{workflow_id}"),
+            description=description or info.detail.description,
+            inputs=tool_inputs(info, given),
+            parameters=given,
+            **options,
+        )
+        tool._clients = connection._clients  # noqa: SLF001 - our own base class
+        return tool
+
+    def _call(self, arguments: Mapping[str, Any]) -> WorkflowCall:
+        try:
+            filled = parameters_of(arguments, self.inputs)
+        except ValueError as error:
+            raise ToolException(str(error)) from error
+        given = {
+            "bot_id": self.bot_id,
+            "app_id": self.app_id,
+            "ext": self.ext,
+            "workflow_version": self.workflow_version,
+            "connector_id": self.connector_id,
+        }
+        options = {name: value for name, value in given.items() if value is not None}
+        return WorkflowCall(
+            self.workflow_id, {**filled, **self.parameters}, options, self.max_seconds
+        )
+
+    # -- blocking
+
+    def _run(self, *, config: RunnableConfig, **arguments: Any) -> tuple[str, RunRecord]:
+        call = self._call(arguments)
+        in_graph = graph.in_graph(config)
+        after: tuple[RunRecord, object] | None = None
+        while True:
+            record = self._stretch(call, after, in_graph=in_graph)
+            if record["interrupt"] is None:
+                return record["text"], record
+            question = question_of(record)
+            answer = graph.ask(question) if in_graph else self._answer(question)
+            after = record, answer
+
+    def _stretch(
+        self,
+        call: WorkflowCall,
+        after: tuple[RunRecord, object] | None,
+        *,
+        in_graph: bool,
+    ) -> RunRecord:
+        def work() -> RunRecord:
+            def tell(news: dict[str, Any]) -> None:
+                dispatch_custom_event(PROGRESS, news)
+                if in_graph:
+                    graph.tell(news)
+
+            try:
+                return stretch(self.client, call, after=after, on_progress=tell)
+            except CozeError as error:
+                raise ToolException(str(error)) from error
+
+        return graph.once(self.name, work) if in_graph else work()
+
+    def _answer(self, question: WorkflowQuestion) -> object:
+        if self.on_question is None:
+            raise _unanswered(question)
+        answer = self.on_question(question)
+        if asyncio.iscoroutine(answer):
+            answer.close()
+            raise TypeError("on_question is asynchronous: use ainvoke, or give a blocking one")
+        return answer
+
+    # -- awaiting
+
+    async def _arun(self, *, config: RunnableConfig, **arguments: Any) -> tuple[str, RunRecord]:
+        call = self._call(arguments)
+        in_graph = graph.in_graph(config)
+        after: tuple[RunRecord, object] | None = None
+        while True:
+            record = await self._astretch(call, after, in_graph=in_graph)
+            if record["interrupt"] is None:
+                return record["text"], record
+            question = question_of(record)
+            answer = graph.ask(question) if in_graph else await self._aanswer(question)
+            after = record, answer
+
+    async def _astretch(
+        self,
+        call: WorkflowCall,
+        after: tuple[RunRecord, object] | None,
+        *,
+        in_graph: bool,
+    ) -> RunRecord:
+        async def work() -> RunRecord:
+            async def tell(news: dict[str, Any]) -> None:
+                await adispatch_custom_event(PROGRESS, news)
+                if in_graph:
+                    graph.tell(news)
+
+            try:
+                return await stretch_async(self.async_client, call, after=after, on_progress=tell)
+            except CozeError as error:
+                raise ToolException(str(error)) from error
+
+        return await graph.once_async(self.name, work) if in_graph else await work()
+
+    async def _aanswer(self, question: WorkflowQuestion) -> object:
+        if self.on_question is None:
+            raise _unanswered(question)
+        answer = self.on_question(question)
+        return await answer if isinstance(answer, Awaitable) else answer
+
+    def __getstate__(self) -> dict[Any, Any]:
+        # The schema is a class made at run time, which pickles cannot find again.
+        state = super().__getstate__()
+        fields = dict(state["__dict__"])
+        if isinstance(fields.get("args_schema"), type) and _is_made(fields["args_schema"]):
+            fields["args_schema"] = None
+        return {**state, "__dict__": fields}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        if self.args_schema is None:
+            self._set_schema()
+
+
+class _Message(BaseModel):
+    """What a bot is told."""
+
+    message: str = Field(description="What to tell or ask the assistant, in full sentences.")
+
+
+class CozeBotTool(Connection, BaseTool):
+    """A bot of Coze as a tool for another agent: one message in, its answer out.
+
+    The artifact of the message has the bot's `usage`, `follow_ups`, `conversation_id` and
+    `chat_id`. Pieces of the answer are sent as custom events named `coze_bot_delta`.
+
+    Args:
+        bot_id: The bot; it has to be published to the API channel.
+        name: What a model calls the tool.
+        description: What a model chooses the tool by.
+        user_id: The end user.
+        conversation_id: The conversation that all calls belong to; a new one each if None.
+        remember: Whether calls of the same LangGraph thread share a conversation.
+        custom_variables: The bot's prompt variables.
+        api_key: The access token; `COZE_API_TOKEN` if None. Further ones as `ChatCoze` has them.
+
+    Example:
+        >>> tool = CozeBotTool(
+        ...     bot_id="7379", name="travel_expert", description="Knows all about travelling."
+        ... )  # doctest: +SKIP
+        >>> create_agent(model, [tool])  # doctest: +SKIP
+    """
+
+    bot_id: str
+    name: str
+    description: str
+    user_id: str | None = None
+    conversation_id: str | None = None
+    remember: bool = False
+    custom_variables: dict[str, str] | None = None
+    args_schema: Any = _Message
+    response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
+
+    _conversations: dict[str, str] = PrivateAttr(default_factory=dict)  # by thread
+
+    def _chat(self, message: str, config: RunnableConfig) -> dict[str, Any]:
+        from coze_core import EnterMessage, anonymous_user_id
+
+        known = self._conversations.get(self._memory_key(config))
+        return {
+            "bot_id": self.bot_id,
+            "user_id": self.user_id or anonymous_user_id(),
+            "messages": [EnterMessage.user(message)],
+            "conversation_id": self.conversation_id or known,
+            "custom_variables": self.custom_variables,
+        }
+
+    def _memory_key(self, config: RunnableConfig) -> str:
+        return (graph.thread_of(config) or "") if self.remember else ""
+
+    def _told(self, turn: Any, config: RunnableConfig) -> tuple[str, dict[str, Any]]:
+        if turn.tool_calls:
+            names = ", ".join(call.name for call in turn.tool_calls)
+            raise ToolException(
+                f"the bot waits for local tools ({names}), which a tool cannot run: use ChatCoze "
+                f"with bind_tools, or a bot without local plugins"
+            )
+        key = self._memory_key(config)
+        if key and turn.conversation_id:
+            self._conversations[key] = turn.conversation_id
+        usage = turn.usage
+        return turn.answer, {
+            "conversation_id": turn.conversation_id,
+            "chat_id": turn.chat_id,
+            "log_id": turn.log_id,
+            "follow_ups": list(turn.follow_ups),
+            "asks": turn.interrupted,
+            "usage": None
+            if usage is None
+            else {
+                "input_tokens": usage.input_tokens,
+                "output_tokens": usage.output_tokens,
+                "total_tokens": usage.total_tokens,
+            },
+        }
+
+    def _run(self, message: str, *, config: RunnableConfig) -> tuple[str, dict[str, Any]]:
+        try:
+            with self.client.chat.stream(**self._chat(message, config)) as stream:
+                for piece in stream.text():
+                    dispatch_custom_event(DELTA, {"bot_id": self.bot_id, "text": piece})
+        except CozeError as error:
+            raise ToolException(str(error)) from error
+        return self._told(stream.turn, config)
+
+    async def _arun(self, message: str, *, config: RunnableConfig) -> tuple[str, dict[str, Any]]:
+        try:
+            async with self.async_client.chat.stream(**self._chat(message, config)) as stream:
+                async for piece in stream.text():
+                    await adispatch_custom_event(DELTA, {"bot_id": self.bot_id, "text": piece})
+        except CozeError as error:
+            raise ToolException(str(error)) from error
+        return self._told(stream.turn, config)
+
+
+def _connection(options: Mapping[str, Any]) -> Connection:
+    return Connection(**{name: options[name] for name in _CONNECTION & options.keys()})
+
+
+def _is_made(schema: type) -> bool:
+    return schema.__module__.startswith("coze_core.")
+
+
+def _unanswered(question: WorkflowQuestion) -> ToolException:
+    return ToolException(
+        f"the workflow asks: {question['text'] or question['required']}. Run the tool in a "
+        f"LangGraph graph with a checkpointer, or give it on_question= / 工作流需要用户回答，"
+        f"请在带 checkpointer 的 LangGraph 中运行，或传入 on_question="
+    )

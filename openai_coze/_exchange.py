@@ -1,0 +1,167 @@
+"""One request and its answer."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
+
+from openai_coze._access import Caller
+from openai_coze._problems import Problem, Refused
+
+_JSON: Final = "application/json; charset=utf-8"
+
+
+class Gone(Exception):  # noqa: N818 - what the caller did
+    """The caller went away before the request was whole."""
+
+
+class Exchange:
+    """One request and its answer.
+
+    Attributes:
+        route: The path of its route.
+        id: The request's id, in the answer's headers and in logs.
+        caller: Who calls; known once they are admitted.
+        facts: What logs, metrics and traces tell of it.
+        status: The HTTP status that was answered, or 0.
+        began: When it came.
+        ended: Whether all of the answer has been sent.
+        failure: Writes how an answer ends whose head has been sent; else the connection ends.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, route: str) -> None:
+        self.scope = scope
+        self.route = route
+        self.id = f"req_{uuid.uuid4().hex}"
+        self.headers = Headers(scope=scope)
+        self.caller: Caller | None = None
+        self.facts: dict[str, Any] = {}
+        self.status = 0
+        self.began = time.monotonic()
+        self.ended = False
+        self.failure: Callable[[Mapping[str, Any]], bytes] | None = None
+        self._receive = receive
+        self._send = send
+        self._left: int | None = None
+
+    @property
+    def path_params(self) -> Mapping[str, str]:
+        """What the path names."""
+        found: Mapping[str, str] = self.scope.get("path_params") or {}
+        return found
+
+    def note(self, **facts: Any) -> None:
+        """Note facts for logs, metrics and traces; those that are None are left out."""
+        self.facts.update({name: value for name, value in facts.items() if value is not None})
+
+    # -- the request
+
+    def limit(self, most: int) -> None:
+        """Bound the body.
+
+        Args:
+            most: Bytes.
+
+        Raises:
+            Refused: It is larger, by its own word.
+        """
+        self._left = most
+        length = self.headers.get("content-length", "")
+        if length.isdigit() and int(length) > most:
+            raise _too_large(most)
+
+    async def receive(self) -> Message:
+        """Return the next part of the body, within its bound.
+
+        Raises:
+            Gone: The caller went away.
+            Refused: The body is too large.
+        """
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        if self._left is not None:
+            self._left -= len(message.get("body", b""))
+            if self._left < 0:
+                raise _too_large(None)
+        return message
+
+    async def json(self) -> dict[str, Any]:
+        """Return the body, which must be a JSON object.
+
+        Raises:
+            Gone: The caller went away.
+            Refused: It is none, or too large.
+        """
+        parts: list[bytes] = []
+        more = True
+        while more:
+            message = await self.receive()
+            parts.append(message.get("body", b""))
+            more = message.get("more_body", False)
+        try:
+            value = json.loads(b"".join(parts))
+        except (ValueError, RecursionError) as error:
+            raise Refused(f"the body is not JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise Refused("the body must be a JSON object")
+        return value
+
+    async def until_gone(self) -> None:
+        """Wait until the caller goes away."""
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                return
+
+    # -- the answer
+
+    async def start(
+        self, status: int, content_type: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Send the head of the answer."""
+        self.status = status
+        fields = {
+            "content-type": content_type,
+            "x-request-id": self.id,
+            "cache-control": "no-store",
+            "x-content-type-options": "nosniff",
+            **(headers or {}),
+        }
+        raw = [
+            (name.encode(), value.encode("latin-1", "replace")) for name, value in fields.items()
+        ]
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+    async def write(self, body: bytes, *, last: bool = False) -> None:
+        """Send a piece of the answer; waits while the caller does not read."""
+        self.ended = last
+        await self._send({"type": "http.response.body", "body": body, "more_body": not last})
+
+    async def answer(
+        self,
+        value: Mapping[str, Any],
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Send a whole answer in JSON."""
+        body = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+        length = {"content-length": str(len(body))}
+        await self.start(status, _JSON, {**(headers or {}), **length})
+        await self.write(body, last=True)
+
+    async def refuse(self, problem: Problem) -> None:
+        """Send an error, as long as nothing has been sent."""
+        await self.answer({"error": problem.error}, status=problem.status, headers=problem.headers)
+
+
+def _too_large(most: int | None) -> Refused:
+    bound = "" if most is None else f": {most} bytes at most"
+    return Refused(f"the body is too large{bound}", status=413, code="body_too_large")

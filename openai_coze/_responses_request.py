@@ -1,0 +1,170 @@
+"""Requests to `/v1/responses` as the core takes them; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from coze_core.dialog import CallEntry, Entry, ResponseFormat
+from openai_coze._messages import instructed_last, words_of
+from openai_coze._problems import Refused
+from openai_coze._request import (
+    Wanted,
+    bound_bot,
+    format_of,
+    ignored,
+    mapping,
+    model_of,
+    options_of,
+    refuse_others,
+    user_of,
+)
+from openai_coze._response_ids import place_of
+
+_KNOWN: Final = frozenset(
+    {
+        "model",
+        "input",
+        "instructions",
+        "previous_response_id",
+        "stream",
+        "stream_options",
+        "tools",
+        "tool_choice",
+        "text",
+        "user",
+        "safety_identifier",
+        "metadata",
+        "coze",
+        "store",
+    }
+)
+
+
+def wanted_of_response(body: Mapping[str, Any], *, most_messages: int) -> Wanted:
+    """Return what a request to `/v1/responses` wants.
+
+    Args:
+        body: The request.
+        most_messages: The limit of the gateway.
+
+    Raises:
+        Refused: What is wrong with it.
+    """
+    refuse_others(body)
+    if body.get("background"):
+        raise Refused("background is not supported: stream the answer", param="background")
+    given = body.get("input")
+    if isinstance(given, list) and len(given) > most_messages:
+        raise Refused(f"more than {most_messages} items: send fewer", param="input")
+    instructions = body.get("instructions")
+    entries = entries_of_input(given)
+    if instructions:
+        entries.insert(0, Entry("system", str(instructions)))
+    options = options_of(body, _tools(body.get("tools")), body.get("tool_choice"))
+    bot_id = bound_bot(body)
+    if previous := body.get("previous_response_id"):
+        options["conversation_id"], bot_id = place_of(str(previous))
+    return Wanted(
+        model=model_of(body),
+        entries=entries,
+        streamed=body.get("stream") is True,
+        user=user_of(body),
+        bot_id=bot_id,
+        ignored=ignored(body, _KNOWN),
+        options=options,
+        response_format=_format(mapping(body, "text").get("format")),
+    )
+
+
+def entries_of_input(value: Any) -> list[Entry]:
+    """Return a history as the planner takes it.
+
+    Args:
+        value: The field `input`: text, or a list of items.
+
+    Raises:
+        Refused: An item that cannot be sent.
+    """
+    if isinstance(value, str):
+        return [Entry("user", value)]
+    if not isinstance(value, list) or not value:
+        raise Refused("input must be text or a list of items", param="input")
+    entries: list[Entry] = []
+    for place, item in enumerate(value):
+        _take(item, f"input[{place}]", entries)
+    return instructed_last(entries)
+
+
+def _take(item: Any, where: str, entries: list[Entry]) -> None:
+    if not isinstance(item, Mapping):
+        raise Refused(f"{where} must be an object", param=where)
+    kind = item.get("type") or "message"
+    if kind == "message":
+        entries.append(_message(item, where))
+    elif kind == "function_call":
+        _call(item, entries)
+    elif kind == "function_call_output":
+        text, media = words_of(item.get("output"), f"{where}.output")
+        id = str(item.get("call_id") or "")
+        entries.append(Entry("tool", text, tool_call_id=id, media=media))
+    elif kind != "reasoning":  # a model's thoughts are not said again
+        raise Refused(
+            f"{where} is of type {kind!r}: Coze takes messages, and calls of functions with "
+            "their outputs",
+            param=where,
+        )
+
+
+def _message(item: Mapping[str, Any], where: str) -> Entry:
+    role = item.get("role")
+    text, media = words_of(item.get("content"), f"{where}.content")
+    if role in {"system", "developer"}:
+        if media:
+            raise Refused(f"a {role} message cannot hold an image or a file", param=where)
+        return Entry("system", text)
+    if role == "user":
+        return Entry("user", text, media=media)
+    if role == "assistant":
+        return Entry("assistant", text, media=media)
+    raise Refused(
+        f"{where}.role must be system, developer, user or assistant, not {role!r}",
+        param=f"{where}.role",
+    )
+
+
+def _call(item: Mapping[str, Any], entries: list[Entry]) -> None:
+    """Add a call to the answer that made it; several calls follow one another as items."""
+    call = CallEntry(
+        str(item.get("call_id") or ""), str(item.get("name")), str(item.get("arguments") or "")
+    )
+    if entries and entries[-1].role == "assistant":
+        entries[-1] = replace(entries[-1], tool_calls=(*entries[-1].tool_calls, call))
+    else:
+        entries.append(Entry("assistant", "", tool_calls=(call,)))
+
+
+def _tools(tools: Any) -> list[Any] | None:
+    """Return tools in the form of chat completions."""
+    if tools is None:
+        return None
+    if not isinstance(tools, list):
+        raise Refused("tools must be a list", param="tools")
+    found: list[Any] = []
+    for place, tool in enumerate(tools):
+        if not isinstance(tool, Mapping) or tool.get("type") != "function":
+            kind = tool.get("type") if isinstance(tool, Mapping) else tool
+            raise Refused(
+                f"tools[{place}] is {kind!r}: only functions can be called; built-in tools are "
+                "OpenAI's own, give the bot a plugin instead",
+                param=f"tools[{place}]",
+            )
+        found.append({"type": "function", "function": dict(tool)})
+    return found
+
+
+def _format(value: Any) -> ResponseFormat | None:
+    if isinstance(value, Mapping) and value.get("type") == "json_schema":
+        value = {"type": "json_schema", "json_schema": value}
+    return format_of(value)

@@ -1,0 +1,236 @@
+"""What a gateway is told: bots under names, accounts, keys and limits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from coze_core import Auth
+from coze_core.dialog import PER_CALL, suggestion
+
+Credential: TypeAlias = str | Auth | Callable[[], Any]
+# What a model's settings, or the field `coze` of a request, may say besides.
+OPTIONS: Final = PER_CALL - {
+    "bot_id",
+    "cancel_on_close",
+    "deadline",
+    "self_contained_tool_ids",
+}
+# Of these, only those who pay may say them with a request.
+RESERVED: Final = frozenset({"bot_version", "connector_id", "publish_status"})
+MB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class BotRoute:
+    """One way to an answer: a bot or a chatflow, and the account that pays for it.
+
+    Attributes:
+        bot_id: The bot; of a chatflow, the bot that it belongs to, if any.
+        account: The name of the account; callers with a token of their own pay themselves.
+        workflow_id: The chatflow that is talked to in a bot's place.
+        app_id: The app that it belongs to, if any.
+    """
+
+    bot_id: str = ""
+    account: str = "default"
+    workflow_id: str = ""
+    app_id: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.id.strip():
+            raise ValueError("a bot of the gateway has no bot_id (or workflow_id)")
+
+    @property
+    def id(self) -> str:
+        """What is talked to: the chatflow, or else the bot."""
+        return self.workflow_id or self.bot_id
+
+
+@dataclass(frozen=True, slots=True)
+class BotModel:
+    """What callers know as one model.
+
+    Attributes:
+        name: Its name.
+        routes: Bots that give its answers: the first that is well does.
+        aliases: Further names, such as one that a program has built in.
+        description: What it is for.
+        options: Settings for its chats, such as `history`, `system` or `custom_variables`.
+
+    Raises:
+        ValueError: No bot, or an option that does not exist.
+
+    Example:
+        >>> BotModel("helper", (BotRoute("7379"),), aliases=("gpt-4o",)).names
+        ('helper', 'gpt-4o')
+    """
+
+    name: str
+    routes: tuple[BotRoute, ...]
+    aliases: tuple[str, ...] = ()
+    description: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.name.strip() or not self.routes:
+            raise ValueError(f"the model {self.name!r} needs a name and at least one bot")
+        for name in self.options.keys() - OPTIONS:
+            raise ValueError(
+                f"the model {self.name!r} has an option {name!r}, which does not exist"
+                f"{suggestion(name, OPTIONS)}"
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All its names."""
+        return (self.name, *self.aliases)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayKey:
+    """A key that callers show instead of a Coze token.
+
+    Attributes:
+        name: Whose it is; this is what logs say.
+        digest: SHA-256 of the key, in hexadecimal.
+        models: The models it may use; all if None.
+        per_minute: Requests a minute; any number if None.
+
+    Raises:
+        ValueError: A digest that is none, or a rate that lets nothing through.
+    """
+
+    name: str
+    digest: str = field(repr=False)
+    models: tuple[str, ...] | None = None
+    per_minute: int | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.digest) != 64 or set(self.digest) - set("0123456789abcdef"):
+            raise ValueError(f"the key {self.name!r} needs a SHA-256 in 64 lower-case digits")
+        if self.per_minute is not None and self.per_minute < 1:
+            raise ValueError(f"the key {self.name!r} must have at least one request a minute")
+
+    @classmethod
+    def of(
+        cls,
+        secret: str,
+        *,
+        name: str,
+        models: tuple[str, ...] | None = None,
+        per_minute: int | None = None,
+    ) -> GatewayKey:
+        """Return a key from what callers show.
+
+        Args:
+            secret: The key itself; only its digest is kept.
+            name: Whose it is.
+            models: The models it may use.
+            per_minute: Requests a minute.
+
+        Raises:
+            ValueError: A key that is too short to be one.
+
+        Example:
+            >>> GatewayKey.of("sk-0123456789abcdef", name="alice")
+            GatewayKey(name='alice', models=None, per_minute=None)
+        """
+        if len(secret) < 16:
+            raise ValueError(f"the key {name!r} is too short: give it 16 characters or more")
+        return cls(name, hashlib.sha256(secret.encode()).hexdigest(), models, per_minute)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one worker takes on.
+
+    Attributes:
+        body: Bytes of a request.
+        upload: Bytes of a file.
+        messages: Messages of a request.
+        running: Requests at once; further ones are told to come again.
+        seconds: How long one may take.
+        shutdown: Seconds that running requests have left when the worker is told to end.
+    """
+
+    body: int = 32 * MB
+    upload: int = 128 * MB
+    messages: int = 1000
+    running: int = 1000
+    seconds: float = 600.0
+    shutdown: int = 60
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if getattr(self, name) <= 0:
+                raise ValueError(f"the limit {name!r} must be more than 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that a gateway is told.
+
+    Attributes:
+        models: The models; without any, the published bots of the caller's account are the models.
+        accounts: Credentials by name, used for callers who show a key.
+        keys: The keys.
+        pass_through: Whether callers may show a Coze token of their own.
+        base_url: The API host; `COZE_API_BASE`, else https://api.coze.com, if None.
+        region: `com` or `cn`, instead of base_url.
+        limits: How much one worker takes on.
+        cors_origins: Web pages of these origins may call; `*` for all.
+        voices: Coze's voices by the names that callers use; `default` for all other names.
+        page: Whether `/` shows a page to try bots on.
+        metrics: Whether `/metrics` tells Prometheus what happened.
+        traces: Whether OpenTelemetry is told of each request (extra `tracing`).
+        timeout: Seconds for every wait for Coze.
+
+    Raises:
+        ValueError: Settings that do not go together.
+    """
+
+    models: tuple[BotModel, ...] = ()
+    accounts: Mapping[str, Credential] = field(default_factory=dict, repr=False)
+    keys: tuple[GatewayKey, ...] = ()
+    pass_through: bool = True
+    base_url: str | None = None
+    region: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    cors_origins: tuple[str, ...] = ()
+    voices: Mapping[str, str] = field(default_factory=dict)
+    page: bool = True
+    metrics: bool = False
+    traces: bool = False
+    timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.keys and not self.pass_through:
+            raise ValueError(
+                "nobody could call this gateway: give it keys, or set pass_through / "
+                "网关没有任何可用的凭证：请配置 keys 或开启 pass_through"
+            )
+        if self.keys and not self.accounts:
+            raise ValueError("keys need an account: give the gateway a Coze credential")
+        self._check_names()
+
+    def _check_names(self) -> None:
+        names = [name for model in self.models for name in model.names]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two models have the name {twice[0]!r}")
+        for key in self.keys:
+            if unknown := set(key.models or ()) - set(names):
+                raise ValueError(f"the key {key.name!r} may use unknown models: {sorted(unknown)}")
+        used = {route.account for model in self.models for route in model.routes}
+        if self.keys and (missing := used - self.accounts.keys()):
+            raise ValueError(f"there is no account {min(missing)!r} for some of the bots")
+
+    def model(self, name: str) -> BotModel | None:
+        """Return a model by one of its names, or None.
+
+        Args:
+            name: The name.
+        """
+        return next((model for model in self.models if name in model.names), None)

@@ -1,0 +1,348 @@
+"""Token endpoints, stores and callers that misbehave: what a credential makes of them."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import anyio
+import pytest
+from keys import key_pair
+from wire import RawServer, reply
+
+from coze_core import (
+    APIStatusError,
+    AsyncCozeClient,
+    CozeClient,
+    DeviceCode,
+    FileStore,
+    JWTAuth,
+    OAuthError,
+    OAuthToken,
+    ProtocolError,
+    UserAuth,
+)
+
+TOKEN = b"/api/permission/oauth2/token"
+R0 = "refresh-00000000"
+ME = {"code": 0, "data": {"user_id": "1", "user_name": "ann"}}
+
+
+class Tokens:
+    """A server that grants tokens, each once for its refresh token, and knows who asks."""
+
+    def __init__(self, **granted):
+        self.granted = granted
+        self.answers = []  # bodies to give instead, as (body, status)
+        self.headers = ""
+        self.came, self.go = threading.Event(), threading.Event()
+        self.go.set()  # a test that clears it holds the replies back
+        self.server = RawServer(self._answer)
+        self.asked = []  # the bodies of the requests for tokens
+
+    def __enter__(self):
+        self.server.__enter__()
+        return self
+
+    def __exit__(self, *_):
+        self.go.set()
+        self.server.__exit__()
+
+    def _answer(self, connection, request, _):
+        head, _, body = request.partition(b"\r\n\r\n")
+        if TOKEN not in head:
+            connection.sendall(reply(ME))
+            return True
+        self.asked.append(json.loads(body))
+        self.came.set()
+        self.go.wait()
+        self.grant(connection, len(self.asked))
+        return True
+
+    def grant(self, connection, number):
+        if self.answers:
+            content, status = self.answers.pop(0)
+            connection.sendall(reply(content, status, self.headers))
+            return
+        token = {"access_token": f"czu_{number}", "refresh_token": f"refresh-{number:08}"}
+        connection.sendall(
+            reply({"expires_in": 900, **token, **self.granted}, "200 OK", self.headers)
+        )
+
+    def user(self, **options):
+        options.setdefault("token", OAuthToken("czu_0", 0, R0))
+        return UserAuth("app", base_url=self.server.base_url, **options)
+
+
+# -- what the endpoint answers
+
+
+@pytest.mark.parametrize(
+    "expires",
+    [
+        0,
+        -5,
+        "soon",
+        "",
+        None,
+        [],
+        True,
+        "NaN",
+        float("nan"),
+        float("inf"),
+        60,
+        10**20,
+        time.time() - 50,
+    ],
+)
+def test_a_token_is_used_however_oddly_the_server_tells_its_end(expires):
+    with Tokens(expires_in=expires) as tokens, CozeClient(auth=tokens.user()) as client:
+        assert client.users.me().user_name == "ann"
+        assert client.users.me().user_name == "ann"
+    assert len(tokens.asked) == 1
+
+
+@pytest.mark.parametrize("date", ["Mon, 01 Jan 0001 00:00:00 -0000", "rubbish", "Fri, 31 Dec 9999"])
+def test_a_server_that_tells_the_time_wrongly_still_grants_a_token(date):
+    with Tokens(expires_in=time.time() + 900) as tokens, CozeClient(auth=tokens.user()) as client:
+        tokens.headers = f"date: {date}\r\n"
+        assert client.users.me().user_name == "ann"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"error": "invalid_client"}, "invalid_client"),
+        ({"error": "invalid_request", "error_description": "no such thing"}, "no such thing"),
+        ({"error_code": "invalid_request", "error_message": "old code"}, "old code"),
+    ],
+)
+def test_an_error_in_a_reply_of_success_is_an_oauth_error(body, said):
+    with Tokens() as tokens, CozeClient(auth=tokens.user()) as client:
+        tokens.answers = [(body, "200 OK")]
+        with pytest.raises(OAuthError, match=said) as caught:
+            client.users.me()
+        assert caught.value.hint
+        tokens.answers = [
+            ({"error": "invalid_request", "error_description": f"bad {R0}"}, "200 OK")
+        ]
+        with pytest.raises(OAuthError, match="bad") as shown:
+            client.users.me()
+        tokens.answers = [({"error": f"invalid_client: {R0}"}, "200 OK")]
+        with pytest.raises(ProtocolError) as strange:
+            client.users.me()
+    assert R0 not in str(strange.value) + str(shown.value)
+
+
+def test_a_device_waits_on_when_the_endpoint_says_so_in_a_reply_of_success():
+    with Tokens() as tokens, CozeClient(auth=tokens.user(token=None)) as client:
+        tokens.answers = [({"error": "authorization_pending"}, "200 OK")]
+        client.oauth.wait_for_user(DeviceCode("ABCD", "https://x", "device", 60, 0.01))
+        assert client.users.me().user_name == "ann"
+
+
+@pytest.mark.parametrize("odd", [float("nan"), -1, "x", None, 0, [], float("inf")])
+def test_a_device_code_with_odd_times_has_the_usual_ones(odd):
+    given = {"device_code": "d", "user_code": "A&B", "verification_uri": "https://x"}
+    body = {**given, "expires_in": odd, "interval": odd}
+
+    def answer(connection, _, __):
+        connection.sendall(reply(body))
+        return True
+
+    with RawServer(answer) as server:
+        with CozeClient(auth=UserAuth("app", base_url=server.base_url)) as client:
+            code = client.oauth.device_code()
+            assert (code.expires_in, code.interval) == (300, 5)
+            assert code.verification_url == "https://x?user_code=A%26B"
+            body["verification_uri"] = None
+            with pytest.raises(ProtocolError):
+                client.oauth.device_code()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"tokens": {"a": 5}}',
+        '{"tokens": {"a": {"access_token": "czu_x", "expires_at": NaN}}}',
+        '{"tokens": {"a": {"access_token": "czu_x", "expires_at": 5, "refresh_token": 7}}}',
+        b"\xff\xfe rubbish",
+        b'{"tokens": ' + b"[" * 100000,
+    ],
+)
+def test_a_token_file_of_rubbish_is_a_value_error_that_shows_nothing(tmp_path, text):
+    path = tmp_path / "tokens.json"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ValueError, match="token") as caught:
+        FileStore(path).load("a")
+    assert "czu_x" not in str(caught.value)
+
+
+# -- many who ask at a time
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "502 Bad Gateway"])
+@pytest.mark.anyio
+async def test_a_refresh_that_fails_fails_for_all_who_wait_for_it(status):
+    async def ask(client, errors):
+        with pytest.raises(APIStatusError) as caught:
+            await client.users.me()
+        errors.append(caught.value)
+
+    with Tokens() as tokens:
+        tokens.answers = [({"error_code": "invalid_request", "error_message": "no"}, status)] * 200
+        errors = []
+        async with (
+            AsyncCozeClient(auth=tokens.user()) as client,
+            anyio.create_task_group() as group,
+        ):
+            for _ in range(100):
+                group.start_soon(ask, client, errors)
+        assert len(errors) == 100
+        assert {str(error) for error in errors} == {str(errors[0])}
+        assert len(tokens.asked) == 1
+        tokens.answers = []
+        async with AsyncCozeClient(auth=tokens.user()) as client:  # which asks anew
+            assert (await client.users.me()).user_name == "ann"
+
+
+@pytest.mark.anyio
+async def test_a_refresh_goes_on_when_the_one_who_began_it_is_cancelled():
+    with Tokens() as tokens:
+        tokens.go.clear()
+        async with AsyncCozeClient(auth=tokens.user()) as client:
+            async with anyio.create_task_group() as group:
+                group.start_soon(client.users.me)
+                await anyio.to_thread.run_sync(tokens.came.wait)
+                group.cancel_scope.cancel()
+            async with anyio.create_task_group() as group:
+                group.start_soon(client.users.me)  # waits for the same token
+                tokens.go.set()
+        assert len(tokens.asked) == 1
+
+
+def test_a_loop_that_ends_in_the_middle_of_a_refresh_lets_others_refresh():
+    with Tokens() as tokens:
+        tokens.go.clear()
+        auth = tokens.user()
+
+        async def main():
+            async with AsyncCozeClient(auth=auth) as client:
+                task = asyncio.create_task(client.users.me())
+                await asyncio.to_thread(tokens.came.wait)
+                task.cancel()
+
+        asyncio.run(main())
+        tokens.go.set()
+        with CozeClient(auth=auth) as client:
+            assert client.users.me().user_name == "ann"
+
+
+async def _blocking_beside_a_refresh(tokens, auth):
+    """Call a blocking client on a loop whose task waits for a token; return what came of it."""
+    async with AsyncCozeClient(auth=auth) as client:
+        task = asyncio.create_task(client.users.me())
+        await asyncio.to_thread(tokens.came.wait)
+        try:
+            with CozeClient(auth=auth) as blocking:
+                return blocking.users.me().user_name
+        finally:
+            tokens.go.set()
+            assert (await task).user_name == "ann"
+
+
+def test_a_blocking_client_does_not_spend_a_refresh_token_that_a_task_of_its_loop_spends():
+    with Tokens() as tokens:
+        tokens.go.clear()
+        with pytest.raises(RuntimeError, match="AsyncCozeClient"):
+            asyncio.run(_blocking_beside_a_refresh(tokens, tokens.user()))
+        assert [body["refresh_token"] for body in tokens.asked] == [R0]
+
+
+def test_a_token_that_is_renewed_ahead_of_its_end_serves_all_others_meanwhile():
+    with Tokens() as tokens:
+        tokens.go.clear()
+        ahead = [0.0]
+        token = OAuthToken("czu_0", time.time() + 900, R0)
+        auth = tokens.user(token=token, clock=lambda: time.time() + ahead[0])
+        with CozeClient(auth=auth) as client:
+            client.users.me()
+        ahead[0] = 880
+        assert asyncio.run(_blocking_beside_a_refresh(tokens, auth)) == "ann"
+        assert len(tokens.asked) == 1
+
+
+def test_a_blocking_client_asks_for_a_token_of_its_own_where_that_does_no_harm(tmp_path):
+    class Second(Tokens):
+        def _answer(self, connection, request, number):
+            if len(self.asked) == 1:
+                self.go.set()
+            return super()._answer(connection, request, number)
+
+    with Second() as tokens:
+        tokens.go.clear()
+        auth = JWTAuth(
+            "app",
+            private_key=key_pair()[0],
+            public_key_id="kid",
+            base_url=tokens.server.base_url,
+            store=FileStore(tmp_path / "tokens.json"),
+        )
+        assert asyncio.run(_blocking_beside_a_refresh(tokens, auth)) == "ann"
+        assert len(tokens.asked) == 2
+
+
+def test_a_blocking_client_on_a_loop_waits_for_a_refresh_of_another_thread():
+    with (
+        Tokens() as tokens,
+        CozeClient(auth=tokens.user()) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        tokens.go.clear()
+        other = pool.submit(client.users.me)
+        tokens.came.wait()
+
+        async def main():
+            threading.Timer(0.05, tokens.go.set).start()
+            return client.users.me().user_name
+
+        assert asyncio.run(main()) == "ann"
+        assert other.result().user_name == "ann"
+        assert len(tokens.asked) == 1
+
+
+_FORKS = """
+import os, sys, threading
+from coze_core import CozeClient, FunctionAuth
+asked, go = threading.Event(), threading.Event()
+
+def token():
+    if os.getpid() == parent:
+        asked.set()
+        go.wait()
+    return "pat_x"
+
+parent, client = os.getpid(), CozeClient(auth=FunctionAuth(token), base_url=sys.argv[1])
+thread = threading.Thread(target=client.users.me)
+thread.start()
+asked.wait()
+child = os.fork()
+if child == 0:
+    with CozeClient(auth=client.auth, base_url=sys.argv[1]) as own:
+        os._exit(own.users.me().user_name != "ann")
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+go.set()
+thread.join()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_process_forked_in_the_middle_of_a_refresh_makes_its_own():
+    with Tokens() as tokens:
+        command = [sys.executable, "-W", "ignore", "-c", _FORKS, tokens.server.base_url]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.stdout == "0\n", done.stderr

@@ -1,0 +1,244 @@
+"""Settings from files and variables, and the gateway as a program."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from coze_core import JWTAuth
+from openai_coze import (
+    GatewayKey,
+    Limits,
+    Settings,
+    settings_from_environment,
+    settings_from_file,
+)
+from openai_coze.__main__ import main
+
+SECRET = "sk-0123456789abcdef"
+
+
+def test_settings_come_from_a_file(tmp_path):
+    (tmp_path / "token").write_text("pat_second\n")
+    file = tmp_path / "gateway.toml"
+    file.write_text(
+        """
+        base_url = "https://api.coze.cn"
+        pass_through = false
+        metrics = true
+        cors_origins = ["https://chat.example"]
+
+        [limits]
+        seconds = 120
+
+        [accounts.default]
+        token_env = "MY_TOKEN"
+        [accounts.second]
+        token_file = "token"
+
+        [[models]]
+        name = "helper"
+        aliases = ["gpt-4o"]
+        bots = ["7379", { bot_id = "7380", account = "second" }]
+        description = "Helps."
+        [models.options]
+        history = "server"
+
+        [[keys]]
+        name = "alice"
+        key_env = "ALICE"
+        models = ["helper"]
+        per_minute = 60
+        """
+    )
+    found = settings_from_file(file, {"MY_TOKEN": "pat_first", "ALICE": SECRET})
+    assert found.accounts == {"default": "pat_first", "second": "pat_second"}
+    assert found.limits == Limits(seconds=120)
+    (model,) = found.models
+    assert [(route.bot_id, route.account) for route in model.routes] == [
+        ("7379", "default"),
+        ("7380", "second"),
+    ]
+    assert found.model("gpt-4o") is model
+    assert found.keys == (GatewayKey.of(SECRET, name="alice", models=("helper",), per_minute=60),)
+    assert found.cors_origins == ("https://chat.example",)
+    for secret in ("pat_first", "pat_second", SECRET, found.keys[0].digest):
+        assert secret not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1", "there is no 'x'"),
+        ("[accounts.a]", "needs token_env or token_file"),
+        ('[accounts.a]\ntoken_env = "NONE"', "NONE is not set"),
+        ('[accounts.a]\ntoken_file = "none"', "cannot be read"),
+        ("[[models]]\nname = 'm'", "at least one bot"),
+        ("[[models]]\nname = 'm'\nbots = ['']", "no bot_id"),
+        ("[[models]]\nname = 'm'\nbots = ['1']\n[models.options]\nhistori = 1", "'history'"),
+        ("[[models]]\nname = 'm'\nbots = ['1']\naliases = ['m']", "two models"),
+        ("[[keys]]\nname = 'a'\nkey_env = 'SHORT'", "too short"),
+        ("[[keys]]\nname = 'a'\nkey_env = 'LONG'", "need an account"),
+        ("[[keys]]\nname = 'a'\nsha256 = 'abc'", "SHA-256"),
+        ("[limits]\nrunning = 0", "more than 0"),
+        ("[limits]\nrun = 1", "there is no 'run'"),
+        ("pass_through = false", "nobody could call"),
+        ("models = 1", "list of tables"),
+        ("accounts = 1", "must be a table"),
+        ("[", "is not TOML"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_a_word_about_it(tmp_path, text, message):
+    file = tmp_path / "gateway.toml"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        settings_from_file(file, {"SHORT": "sk-1", "LONG": SECRET})
+
+
+def test_a_key_may_use_known_models_only_and_bots_need_their_accounts(settings_for, emulator):
+    with pytest.raises(ValueError, match="unknown models"):
+        settings_for("echo", keys=(GatewayKey.of(SECRET, name="a", models=("gpt",)),))
+    with pytest.raises(ValueError, match="no account 'default'"):
+        settings_for("echo", accounts={"other": "pat_x"})
+    with pytest.raises(ValueError, match="one request a minute"):
+        GatewayKey.of(SECRET, name="a", per_minute=0)
+
+
+def test_an_account_may_be_an_oauth_app(tmp_path):
+    from keys import key_pair
+
+    private, _ = key_pair()
+    import json
+
+    described = {
+        "client_type": "jwt",
+        "client_id": "1",
+        "private_key": private,
+        "public_key_id": "k",
+        "coze_api_base": "https://api.coze.cn",
+    }
+    (tmp_path / "app.json").write_text(json.dumps(described))
+    file = tmp_path / "gateway.toml"
+    file.write_text('[accounts.default]\noauth_file = "app.json"')
+    assert isinstance(settings_from_file(file).accounts["default"], JWTAuth)
+
+
+def test_settings_come_from_the_environment():
+    none = settings_from_environment({})
+    assert none == Settings()
+    found = settings_from_environment(
+        {"COZE_API_TOKEN": "pat_x", "COZE_BOT_ID": "1, 2", "COZE_GATEWAY_KEY": SECRET},
+        models=["helper=3"],
+    )
+    assert [model.name for model in found.models] == ["helper", "1", "2"]
+    assert found.accounts == {"default": "pat_x"}
+    assert not found.pass_through
+    with pytest.raises(ValueError, match="needs COZE_API_TOKEN"):
+        settings_from_environment({"COZE_GATEWAY_KEY": SECRET})
+    with pytest.raises(ValueError, match="name=bot_id"):
+        settings_from_environment({}, models=["helper"])
+
+
+def test_a_wrong_setting_ends_the_program_with_a_word_about_it(capsys, monkeypatch):
+    monkeypatch.setenv("COZE_GATEWAY_KEY", SECRET)
+    assert main([]) == 1
+    assert "needs COZE_API_TOKEN" in capsys.readouterr().err
+    assert main(["--config", "x.toml", "--model", "a=1"]) == 1
+    assert "not both" in capsys.readouterr().err
+
+
+def test_it_makes_keys(capsys):
+    assert main(["--new-key"]) == 0
+    key, digest = re.fullmatch(r'(\S+)\nsha256 = "(\w+)"\n', capsys.readouterr().out).groups()
+    assert GatewayKey.of(key, name="x") == GatewayKey("x", digest)
+
+
+@pytest.fixture
+def program(emulator):
+    """Starts the gateway as a program and returns (process, address)."""
+    running = []
+
+    def start(*arguments):
+        import socket
+
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        environment = {
+            **os.environ,
+            "COZE_API_BASE": emulator.base_url,
+            "COZE_API_TOKEN": emulator.token,
+            "COZE_GATEWAY_KEY": SECRET,
+            "COZE_BOT_ID": emulator.bot_id("slow"),
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "openai_coze", "--port", str(port), *arguments],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        for line in process.stderr:
+            if "running on" in line:
+                break
+        return process, f"http://127.0.0.1:{port}"
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def test_the_program_serves_logs_json_and_finishes_streams_when_told_to_end(program, add_bot):
+    import json
+
+    from coze_core.emulator import Pause
+
+    async def steady(messages, context):
+        yield "begin"
+        yield Pause(0.5)
+        yield "end"
+
+    add_bot(steady)
+    process, url = program("--model", f"steady={_steady_id()}")
+    body = {"model": "steady", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    with httpx.stream(
+        "POST", f"{url}/v1/chat/completions", json=body, headers=headers, timeout=30
+    ) as reply:
+        lines = reply.iter_lines()
+        assert "begin" in next(line for line in lines if "content" in line and "begin" in line)
+        process.send_signal(signal.SIGTERM)
+        rest = list(lines)
+    assert any('"end"' in line for line in rest)
+    assert "data: [DONE]" in rest
+    assert process.wait(timeout=30) in {0, -signal.SIGTERM}
+    logged = process.stderr.read()
+    (request,) = [json.loads(line) for line in logged.splitlines() if '"event": "request"' in line]
+    assert request["status"] == 200
+    assert request["model"] == "steady"
+    assert request["caller"] == "key:1"
+    assert request["chat_id"]
+    assert request["first_token_seconds"] < request["seconds"]
+    assert SECRET not in logged
+    assert "pat_" not in logged
+    assert "hi" not in request.values()
+
+
+def _steady_id():
+    from coze_core.emulator import Bot
+
+    return Bot("steady", None).id
+
+
+def test_several_workers_serve_one_port(program):
+    _, url = program("--workers", "2")
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    with httpx.Client(transport=httpx.HTTPTransport(retries=10)) as client:
+        models = client.get(f"{url}/v1/models", headers=headers).json()
+    assert [model["object"] for model in models["data"]] == ["model"]
