@@ -6,14 +6,16 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 COZEPY := .venv-cozepy
 LLAMA_OPENAI := .venv-llama-openai
 NODE_OPENAI := .node-openai
+COMMUNITY := .venv-community
 OLDEST := .venv-oldest
 NEWEST := .venv-newest
 OLDEST_LLAMA := .venv-oldest-llamaindex
 LANGCHAIN_TESTS := tests/langchain_coze tests/coze_core/dialog
+NETWORK_TESTS := $(addprefix tests/coze_core/test_,streams.py endings.py lifecycle.py loops.py audio.py)
 LLAMA_TESTS := tests/llamaindex_coze tests/test_parity.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-llamaindex gateway test test-oldest test-newest lint format types cover bench notebooks emulator build clean
+.PHONY: help demo demo-llamaindex gateway test test-oldest test-newest test-httpx lint format types cover bench bench-quick notebooks emulator build clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -104,8 +106,20 @@ $(VENV)/.benched: $(VENV)/.tested
 	$(PIP) install --quiet --group bench --constraint constraints.txt
 	touch $@
 
-bench: $(VENV)/.benched $(COZEPY)/.installed $(LLAMA_OPENAI)/.installed  ## Measure against the peers
-	COZEPY_PYTHON=$(COZEPY)/bin/python $(BIN)/python -m benchmarks
+# The old model of langchain-community, which no other package needs.
+$(COMMUNITY)/.installed: constraints-community.txt
+	test -x $(COMMUNITY)/bin/python || $(PYTHON) -m venv $(COMMUNITY)
+	$(COMMUNITY)/bin/python -m pip --disable-pip-version-check install --quiet -r constraints-community.txt
+	touch $@
+
+bench: $(VENV)/.benched $(COZEPY)/.installed $(LLAMA_OPENAI)/.installed $(COMMUNITY)/.installed  ## Measure against the peers, and renew docs/performance.*
+	COZEPY_PYTHON=$(COZEPY)/bin/python $(BIN)/python -m benchmarks --docs
+
+bench-quick: $(VENV)/.tested  ## Fail if something has become much slower than its floor
+	$(BIN)/python -m benchmarks --guard
+
+test-httpx: $(VENV)/.tested  ## Run the tests of the network with httpcore where aiohttp is chosen otherwise
+	COZE_HTTP_ENGINE=httpx $(BIN)/python -m pytest $(NETWORK_TESTS)
 
 notebooks: $(VENV)/.tested  ## Run the notebooks and keep their outputs
 	$(BIN)/python notebooks/run.py
@@ -120,4 +134,4 @@ build: $(VENV)/.tested  ## Build the distribution into dist/
 	$(BIN)/python -m build --no-isolation
 
 clean:  ## Remove what was made
-	rm -rf $(VENV) $(COZEPY) $(LLAMA_OPENAI) $(NODE_OPENAI) $(OLDEST) $(OLDEST_LLAMA) $(NEWEST) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(COZEPY) $(LLAMA_OPENAI) $(NODE_OPENAI) $(COMMUNITY) $(OLDEST) $(OLDEST_LLAMA) $(NEWEST) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

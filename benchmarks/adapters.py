@@ -164,6 +164,19 @@ def chatcoze_invoke(tokens: int, url: str) -> Work:
     return work
 
 
+def chatcoze_v2(tokens: int, url: str) -> Work:
+    options = {"bot_id": "1", "api_key": "pat_x", "base_url": url, "protocol": "v2"}
+    return streamed(ChatCoze.model_validate(options), tokens)
+
+
+def community(tokens: int, url: str) -> Work:
+    """The model of langchain-community, which speaks version 2 only."""
+    from langchain_community.chat_models import ChatCoze as Community  # need not be installed
+
+    options = {"coze_api_base": url, "coze_api_key": "pat_x", "bot_id": "1", "user": "u"}
+    return streamed(Community(**options, streaming=True), tokens)
+
+
 def chatopenai(url: str) -> BaseChatModel:
     from langchain_openai import ChatOpenAI  # need not be installed
 

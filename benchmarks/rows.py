@@ -10,8 +10,9 @@ class Row:
     """One line of the table: the first contender is the floor, the second is ours.
 
     A contender `name@1000` does its work with 1,000 tokens, and as many times more often as the
-    row's `tokens` are more. `measure` is what the numbers are: `cpu` for a token, `growth` (the
-    same; all the others must hold, not only the second), `import`, `extra` or `wall`.
+    row's `tokens` are more; `name_many@1000` opens 1,000 streams at once. `measure` is what the
+    numbers are: `cpu` for a token, `growth` (the same; all the others must hold, not only the
+    second), `import`, `extra`, `wall`, or what the work itself has measured: `own`.
     """
 
     name: str
@@ -25,13 +26,16 @@ class Row:
     quick: bool = True
 
 
+V2 = ("httpx_v2", "chatcoze_v2", "community")
 CLIENT = ("httpx_sync", "ours_sync", "cozepy_sync")
-ACLIENT = ("httpx_async", "ours_async", "cozepy_async")
+ACLIENT = ("httpx_async", "ours_async", "aiohttp_async", "cozepy_async")
+FIRST = ("httpx_first", "ours_first", "cozepy_first")
 FLOORS = ("langchain_floor", "chatcoze_stream", "langchain_floor_ready", "langchain_httpx")
 AFLOORS = ("langchain_afloor", "chatcoze_astream", "langchain_afloor_ready", "langchain_ahttpx")
 PROTOTYPE = ("langchain_httpx", "chatcoze_stream", "langchain_floor")
 APROTOTYPE = ("langchain_ahttpx", "chatcoze_astream", "langchain_afloor")
 OPENAI, AOPENAI = "chatopenai_stream", "chatopenai_astream"
+TEN = ("httpx_sync", "chatcoze_stream", OPENAI)
 IMPORTS = ("langchain_core.language_models.chat_models", "langchain_coze", "langchain_openai")
 
 
@@ -41,7 +45,25 @@ LLAMA_IMPORTS = ("llama_index.core.llms", "llamaindex_coze")
 
 
 def growing(name: str) -> tuple[str, ...]:
-    return tuple(f"{name}@{size}" for size in (1000, 10_000, 50_000))
+    return tuple(f"{name}@{size}" for size in (1000, 10_000, 100_000))
+
+
+def many_rows() -> tuple[Row, ...]:
+    """Many streams of 50 tokens, 5 ms apart, on one event loop; aiohttp alone is the floor."""
+    few = ("aiohttp_many@100", "ours_many@100", "chatcoze_many@100", "cozepy_many@100")
+    more = ("aiohttp_many@1000", "ours_many@1000", "chatcoze_many@1000", "cozepy_many@1000")
+    most = ("aiohttp_many@5000", "ours_many@5000")
+    options = {"tokens": 50, "repeat": 1, "path": "many", "warm": 0, "quick": False}
+    return (
+        Row("100 streams: CPU", few[:2], **{**options, "quick": True}, must=2.5),
+        Row("100 streams: wall s", few, **options, must=2.0, measure="wall"),
+        Row("1,000 streams: wall s", more, **options, must=2.0, measure="wall"),
+        Row("5,000 streams: wall s", most, **options, must=2.0, measure="wall"),
+        Row(
+            "1,000 streams: kB each", (more[0], more[1], more[3]), **options, must=45, measure="own"
+        ),
+        Row("1,000 in LangChain: kB each", more[2:3], **options, must=100, measure="own"),
+    )
 
 
 def adapter_rows() -> tuple[Row, ...]:
@@ -70,20 +92,15 @@ def adapter_rows() -> tuple[Row, ...]:
             warm=1,
         ),
         Row(
-            "growth of ChatCoze.invoke",
-            growing("chatcoze_invoke"),
-            *(50_000, 1, "burst20", 1.2, "growth"),
-        ),
-        Row(
             "growth of ChatCoze.stream",
             growing("chatcoze_stream"),
-            *(50_000, 1, "burst20", None, "growth"),
+            *(100_000, 1, "burst20", None, "growth"),
             quick=False,
         ),
         Row(
             "growth of the floor of stream",
             growing("langchain_floor"),
-            *(50_000, 1, "burst20", None, "growth"),
+            *(100_000, 1, "burst20", None, "growth"),
             quick=False,
         ),
         Row("import: ms of CPU", IMPORTS, 1, 1, None, 1.1, "import", 0),
@@ -100,17 +117,19 @@ ROWS = (
     Row("sync, paced", CLIENT, 500, 2, "paced", 1.4),
     Row("async, paced", ACLIENT, 500, 2, "paced", 1.25),
     Row("async, burst-20", ACLIENT, 2000, 8, "burst20", None),
-    Row("10-token request", CLIENT, 10, 100, "burst1", 1.2),
+    Row("async, burst-1", ACLIENT, 2000, 8, "burst1", None),
+    Row("10-token request", CLIENT, 10, 200, "burst1", 1.2),
+    Row("10-token request, async", ACLIENT, 10, 200, "burst1", 1.2),
+    Row("10-token request, ChatCoze", TEN, 10, 100, "burst1", 2.0),
+    Row("first token: ms", FIRST, 10, 200, "burst1", None, "own", quick=False),
+    Row("growth of the client", growing("ours_sync"), 100_000, 2, "burst20", 1.15, "growth"),
     *adapter_rows(),
     Row(
         "answer after 300 ms: ms on top",
         ("ours_invoke", "chatcoze_invoke", "cozepy_invoke"),
         *(10, 3, "slow", 10.0, "extra", 1),
-    ),
-    Row(
-        "1,000 streams: wall s",
-        ("ours_many", "cozepy_many"),
-        *(50, 1, "paced", None, "wall", 0),
         quick=False,
     ),
+    Row("version 2, burst-20", V2, 2000, 4, "burst20", None, quick=False),
+    *many_rows(),
 )

@@ -1,14 +1,15 @@
 """A cheap loopback server in a process of its own: canned Coze answers, nothing computed.
 
-`python -m benchmarks.server` prints its port. `/burst1`, `/burst20` or `/paced` in front of the
-API's own paths choose how the tokens of a stream are sent, and a number after it (`/paced-500`) how
-many. `/chat/completions` sends the same tokens as an OpenAI-style server does.
+`python -m benchmarks.server` prints its port. `/burst1`, `/burst20`, `/paced` or `/many` in
+front of the API's own paths choose how the tokens of a stream are sent, and a number after it
+(`/paced-500`) how many. `/chat/completions` sends the same tokens as an OpenAI-style server does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import resource
 from collections.abc import Callable
 from functools import cache
 
@@ -56,6 +57,21 @@ def parts(tokens: int) -> tuple[bytes, list[bytes], bytes]:
     return begin, [delta(text) for text in texts(tokens)], end
 
 
+@cache
+def v2_parts(tokens: int) -> tuple[bytes, list[bytes], bytes]:
+    """The same tokens in the old version 2."""
+
+    def line(**fields: object) -> bytes:
+        return f"data:{json.dumps(fields, separators=(',', ':'))}\n\n".encode()
+
+    def message(text: str, kind: str = "answer") -> bytes:
+        said = {"role": "assistant", "type": kind, "content": text, "content_type": "text"}
+        place = {"index": 0, "conversation_id": "1", "seq_id": 0}
+        return line(event="message", message=said, is_finish=False, **place)
+
+    return b"", [message(text) for text in texts(tokens)], line(event="done")
+
+
 def chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
@@ -75,13 +91,19 @@ def openai_parts(tokens: int) -> tuple[bytes, list[bytes], bytes]:
 
 
 Parts = Callable[[int], tuple[bytes, list[bytes], bytes]]
+OTHERS: dict[str, Parts] = {
+    "/chat/completions": openai_parts,
+    "/open_api/v2/chat": v2_parts,
+}
+STREAMS = ("/v3/chat", *OTHERS)
+WAITS = {"paced": 0.001, "many": 0.005, "slow": 0.3}  # seconds between two tokens
 
 
 @cache
 def burst(make: Parts, tokens: int, size: int) -> bytes:
     begin, deltas, end = make(tokens)
     groups = [b"".join(deltas[i : i + size]) for i in range(0, tokens, size)]
-    return b"".join(chunk(group) for group in [begin, *groups, end]) + b"0\r\n\r\n"
+    return b"".join(chunk(group) for group in [begin, *groups, end] if group) + b"0\r\n\r\n"
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -93,6 +115,12 @@ def whole(body: object) -> bytes:
         len(data),
         data,
     )
+
+
+def more_files() -> None:
+    """Allow as many sockets as the system does: 5,000 streams need as many."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class Canned(asyncio.Protocol):
@@ -125,15 +153,15 @@ class Canned(asyncio.Protocol):
         kind, _, count = path.split("/")[1].partition("-")
         tokens = int(count or 10)
         loop = asyncio.get_running_loop()
-        make = openai_parts if path.endswith("/chat/completions") else parts
+        make = next((make for end, make in OTHERS.items() if path.endswith(end)), parts)
         if path.endswith("/v3/chat") and b'"stream":false' in body.replace(b" ", b""):
             self.created = loop.time()
             self.transport.write(whole({"code": 0, "data": {**CHAT, "status": "in_progress"}}))
-        elif path.endswith(("/v3/chat", "/chat/completions")) and path.startswith("/burst"):
+        elif path.endswith(STREAMS) and path.startswith("/burst"):
             size = int(kind.removeprefix("burst"))
             self.transport.write(HEAD + burst(make, tokens, size))
-        elif path.endswith(("/v3/chat", "/chat/completions")):
-            task = loop.create_task(self.pace(make(tokens), 0.3 if "/slow" in path else 0.001))
+        elif path.endswith(STREAMS):
+            task = loop.create_task(self.pace(make(tokens), WAITS[kind]))
             task.add_done_callback(lambda done: done.exception())
         elif path.endswith("/retrieve"):
             done = loop.time() - self.created > 0.3
@@ -145,7 +173,7 @@ class Canned(asyncio.Protocol):
 
     async def pace(self, sent: tuple[bytes, list[bytes], bytes], wait: float) -> None:
         begin, deltas, end = sent
-        self.transport.write(HEAD + chunk(begin))
+        self.transport.write(HEAD + (chunk(begin) if begin else b""))
         for data in deltas if wait < 0.1 else [b"".join(deltas)]:
             await asyncio.sleep(wait)
             self.transport.write(chunk(data))
@@ -153,6 +181,7 @@ class Canned(asyncio.Protocol):
 
 
 async def main() -> None:
+    more_files()
     server = await asyncio.get_running_loop().create_server(Canned, "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()

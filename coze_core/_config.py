@@ -7,6 +7,7 @@
 | `COZE_BOT_ID` | the bot to talk to, for the framework adapters |
 | `COZE_USER_ID` | the end user's id, for the framework adapters |
 | `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` | whether spans hold what was said |
+| `COZE_HTTP_ENGINE` | `httpx` or `aiohttp`, where the choice is not to be left to `_engine.py` |
 """
 
 from __future__ import annotations
@@ -38,10 +39,13 @@ _ENVIRONMENT: Final = {
     "base_url": "COZE_API_BASE",
     "bot_id": "COZE_BOT_ID",
     "user_id": "COZE_USER_ID",
+    "engine": "COZE_HTTP_ENGINE",
 }
 
 
-def from_environment(name: Literal["token", "base_url", "bot_id", "user_id"]) -> str | None:
+def from_environment(
+    name: Literal["token", "base_url", "bot_id", "user_id", "engine"],
+) -> str | None:
     """Return a setting from the environment, or None if it is unset or empty."""
     return os.environ.get(_ENVIRONMENT[name], "").strip() or None
 

@@ -10,6 +10,7 @@ import contextvars
 import functools
 import inspect
 import itertools
+import math
 import threading
 import time
 import weakref
@@ -25,17 +26,29 @@ import httpx
 from coze_core._bodies import AsyncBody, Body
 from coze_core._call import Call, Reply, Upload
 from coze_core._config import ClientConfig
+from coze_core._engine import behind_proxy, chosen_engine
 from coze_core._errors import CozeError
 from coze_core._flow import Exclusive, Flow, Send, Sleep, Step, Wait, Work
-from coze_core._http import (
-    client_options,
-    connection_error,
-    lower_headers,
-    multipart,
-    request_options,
-)
+from coze_core._http import NETWORK_ERRORS, client_options, connection_error, multipart
 from coze_core._key_locks import KeyLock, lock_of
-from coze_core._loops import LoopPools, running_loop, to_its_end, until_given
+from coze_core._loops import (
+    STREAMS_A_POOL,
+    LoopPools,
+    Pool,
+    on_asyncio,
+    running_loop,
+    to_its_end,
+    until_given,
+)
+from coze_core._senders import (
+    AsyncOpened,
+    AsyncStraight,
+    AsyncThrough,
+    Opened,
+    Sender,
+    Straight,
+    Through,
+)
 from coze_core._unlisted import unlisted
 
 T = TypeVar("T")
@@ -59,8 +72,8 @@ def _loop_that_waits() -> object:
 class _Own:
     """An HTTP client of our own and what is under way with it."""
 
-    def __init__(self, client: httpx.Client) -> None:
-        self.client = client
+    def __init__(self, sender: Sender) -> None:
+        self.sender = sender
         self.calls = 0
         self.ending = False
         self.bodies: weakref.WeakSet[Body] = weakref.WeakSet()
@@ -162,10 +175,10 @@ class SyncDriver:
 
     def _send(self, call: Call) -> Reply:
         if self.given_client is not None:
-            return self._send_with(self.given_client, call)
+            return self._send_with(Through(self.given_client, self.config), call)
         own = self._begin()
         try:
-            reply = self._send_with(own.client, call)
+            reply = self._send_with(own.sender, call)
             if isinstance(reply.stream, Body):
                 with self._lock:
                     own.bodies.add(reply.stream)
@@ -176,50 +189,57 @@ class SyncDriver:
         finally:
             self._done(own)
 
-    def _send_with(self, client: httpx.Client, call: Call) -> Reply:
-        with contextlib.ExitStack() as stack:
-            form = multipart(call, _opened(call.upload, stack))
-            request = client.build_request(**request_options(call, self.config), **form)
-            try:
-                response = client.send(request, stream=call.stream, follow_redirects=False)
-                if not call.stream:
-                    return Reply(
-                        response.status_code, lower_headers(response.headers), response.content
-                    )
-                return self._open(call, Body(response, self.config), response)
-            except httpx.HTTPError as error:
-                raise connection_error(error, self.config) from error
+    def _send_with(self, sender: Sender, call: Call) -> Reply:
+        try:
+            if call.upload is None:
+                return self._take(call, sender.open(call, {}))
+            with contextlib.ExitStack() as stack:
+                form = multipart(call, _opened(call.upload, stack))
+                return self._take(call, sender.open(call, form))
+        except NETWORK_ERRORS as error:
+            raise connection_error(error, self.config) from error
 
-    def _open(self, call: Call, body: Body, response: httpx.Response) -> Reply:
-        headers = lower_headers(response.headers)
+    def _take(self, call: Call, opened: Opened) -> Reply:
+        if call.stream:
+            return self._open(call, Body(opened, self.config), opened)
+        with contextlib.closing(opened):
+            content = b"".join(opened.blocks)
+        return Reply(opened.status_code, opened.headers, content)
+
+    def _open(self, call: Call, body: Body, opened: Opened) -> Reply:
         try:
             if body.is_stream(binary=call.binary):
-                return Reply(response.status_code, headers, stream=body)
+                return Reply(opened.status_code, opened.headers, stream=body)
             content = body.read()
         except BaseException:
             body.close()
             raise
         body.close()
-        return Reply(response.status_code, headers, content)
+        return Reply(opened.status_code, opened.headers, content)
 
     def _begin(self) -> _Own:
         """Return our HTTP client, made if there is none, for one more call."""
         with self._lock:
             own = self._own
             if own is None:
-                options = client_options(self.config)
-                own = self._own = _Own(httpx.Client(**options, transport=self.transport))
+                own = self._own = _Own(self._make_sender())
                 # A client that nobody closes closes its sockets when it is collected.
-                weakref.finalize(self, own.client.close)
+                weakref.finalize(self, own.sender.close)
             own.calls += 1
             return own
+
+    def _make_sender(self) -> Sender:
+        config = self.config
+        if self.transport is None and not behind_proxy(config):
+            return Straight(config)
+        return Through(httpx.Client(**client_options(config), transport=self.transport), config)
 
     def _done(self, own: _Own) -> None:
         with self._lock:
             own.calls -= 1
             last = own.ending and not own.calls
         if last:
-            own.client.close()
+            own.sender.close()
 
     def close(self) -> None:
         """Close our own connections; a client that was given stays open.
@@ -236,7 +256,7 @@ class SyncDriver:
         for body in bodies:
             body.hold.end()
         if idle:
-            own.client.close()
+            own.sender.close()
 
 
 def _done(outcome: object) -> object:
@@ -249,9 +269,7 @@ def _done(outcome: object) -> object:
     return outcome
 
 
-def _opened(upload: Upload | None, stack: contextlib.ExitStack) -> bytes | BinaryIO | None:
-    if upload is None:
-        return None
+def _opened(upload: Upload, stack: contextlib.ExitStack) -> bytes | BinaryIO:
     content = upload.open()
     return content if isinstance(content, bytes) else stack.enter_context(content)
 
@@ -271,6 +289,7 @@ class AsyncDriver:
         self.config = config
         self.given_client = client
         self.transport = transport
+        self._engine = chosen_engine(config)
         self._loops: weakref.WeakKeyDictionary[Any, LoopPools] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
@@ -336,33 +355,30 @@ class AsyncDriver:
 
     async def _send(self, call: Call) -> Reply:
         pool = await self._pools().pick()
-        form = multipart(call, await _read(call.upload))
-        request = pool.client.build_request(**request_options(call, self.config), **form)
+        form = {} if call.upload is None else multipart(call, await _read(call.upload))
         pool.streams += 1
         try:
-            response = await pool.client.send(request, stream=call.stream, follow_redirects=False)
+            opened = await pool.sender.open(call, form)
             if call.stream:
                 pool.streams += 1  # the open body holds this one until it is closed
-                body = AsyncBody(response, self.config, pool)
-                return await self._open(call, body, response)
-            return Reply(response.status_code, lower_headers(response.headers), response.content)
-        except httpx.HTTPError as error:
+                return await self._open(call, AsyncBody(opened, self.config, pool), opened)
+            return await _whole(opened)
+        except NETWORK_ERRORS as error:
             raise connection_error(error, self.config) from error
         finally:
             pool.streams -= 1
 
-    async def _open(self, call: Call, body: AsyncBody, response: httpx.Response) -> Reply:
-        headers = lower_headers(response.headers)
+    async def _open(self, call: Call, body: AsyncBody, opened: AsyncOpened) -> Reply:
         try:
             # Here the HTTP library's generators begin.
             if await unlisted(body.is_stream(binary=call.binary)):
-                return Reply(response.status_code, headers, stream=body)
+                return Reply(opened.status_code, opened.headers, stream=body)
             content = await body.read()
         except BaseException:
             await body.aclose()
             raise
         await body.aclose()
-        return Reply(response.status_code, headers, content)
+        return Reply(opened.status_code, opened.headers, content)
 
     async def in_background(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do something short without holding up whoever asks, as far as the event loop allows."""
@@ -382,12 +398,22 @@ class AsyncDriver:
         if pools is None:
             with self._lock:
                 self._forget_closed_loops()
-                made = LoopPools(self._make_client, self.given_client)
+                given = self.given_client
+                own = None if given is None else Pool(AsyncThrough(given, self.config), math.inf)
+                made = LoopPools(self._make_pool, own)
                 pools = self._loops.setdefault(loop, made)
         return pools
 
-    def _make_client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(**client_options(self.config), transport=self.transport)
+    def _make_pool(self) -> Pool:
+        config, most = self.config, STREAMS_A_POOL
+        if self.transport is not None or behind_proxy(config):
+            client = httpx.AsyncClient(**client_options(config), transport=self.transport)
+            return Pool(AsyncThrough(client, config), most)
+        if self._engine == "aiohttp" and on_asyncio():
+            from coze_core._aiohttp import OverAiohttp  # an extra, and slow to import
+
+            return Pool(OverAiohttp(config), math.inf)
+        return Pool(AsyncStraight(config), most)
 
     def _forget_closed_loops(self) -> None:
         # The connections of a client refer to their loop, so the weak keys alone would not do.
@@ -406,10 +432,17 @@ class AsyncDriver:
                 self._loops.pop(loop, None)
 
 
-async def _read(upload: Upload | None) -> bytes | None:
+async def _whole(opened: AsyncOpened) -> Reply:
+    try:
+        content = b"".join([block async for block in opened.blocks])
+    finally:
+        with anyio.CancelScope(shield=True):
+            await opened.aclose()
+    return Reply(opened.status_code, opened.headers, content)
+
+
+async def _read(upload: Upload) -> bytes:
     """Read an upload in a worker thread: the event loop must not wait for a disk."""
-    if upload is None:
-        return None
 
     def read() -> bytes:
         content = upload.open()

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import functools
 import ssl
-from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+import httpcore
 import httpx
 
 from coze_core._call import Call
@@ -22,6 +22,23 @@ from coze_core._errors import APIConnectionError, APITimeoutError, CozeError, Pr
 # seconds lose 100 of them to pool timeouts).
 LIMITS: Final = httpx.Limits(
     max_connections=1000, max_keepalive_connections=100, keepalive_expiry=30.0
+)
+# What the network does to us, as httpx calls it and as httpcore underneath it does.
+NETWORK_ERRORS: Final = (
+    httpx.HTTPError,
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.UnsupportedProtocol,
+    httpcore.ProxyError,
+)
+_NOT_SENT: Final = (
+    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError),
+    *(httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.ProxyError),
+)
+_NOT_FORMED: Final = (
+    *(httpx.UnsupportedProtocol, httpx.LocalProtocolError),
+    *(httpcore.UnsupportedProtocol, httpcore.LocalProtocolError),
 )
 _MULTIPART_FIELD: Final = "file"  # section 6.3
 
@@ -54,14 +71,18 @@ def check_addresses(config: ClientConfig) -> None:
         )
 
 
+def tls_settings(config: ClientConfig) -> ssl.SSLContext | Literal[False]:
+    """Return the TLS settings; making them takes long, so plain HTTP for certain has none."""
+    return False if config.base_url.startswith("http://") else ssl_context()
+
+
 def client_options(config: ClientConfig) -> dict[str, Any]:
     """Return what both kinds of HTTP client are made with."""
     return {
-        "timeout": _timeout(config),
         "limits": LIMITS,
+        "verify": tls_settings(config),
+        "timeout": _timeout(config),
         "follow_redirects": False,  # a redirect could carry the token to another host
-        # Making the TLS settings takes long; only what is plain HTTP for certain goes without.
-        "verify": False if config.base_url.startswith("http://") else ssl_context(),
         "proxy": config.proxy,
         # Several accounts may use the connections: what one was told is not said by another.
         "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -80,8 +101,13 @@ def request_options(call: Call, config: ClientConfig) -> dict[str, Any]:
         options["params"] = query
     if call.json is not None:
         options["json"] = call.json
-    options["timeout"] = _timeout(config, call.timeout, call.patience)
+    options["timeout"] = call_timeout(call, config)
     return options
+
+
+def call_timeout(call: Call, config: ClientConfig) -> httpx.Timeout:
+    """Return how long this call may wait."""
+    return _timeout(config, call.timeout, call.patience)
 
 
 def _timeout(
@@ -108,31 +134,15 @@ def multipart(call: Call, content: Any) -> dict[str, Any]:
     }
 
 
-def is_plain(response: httpx.Response) -> bool:
-    """Whether the body can be taken as it comes: neither compressed nor read already.
-
-    A transport that answers from memory gives a response whose body has been read.
-    """
-    return "content-encoding" not in response.headers and not response.is_stream_consumed
-
-
-def lower_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return headers with their names in lower case."""
-    return {name.lower(): value for name, value in headers.items()}
-
-
-def connection_error(error: httpx.HTTPError, config: ClientConfig) -> CozeError:
-    """Return our error for one of the HTTP library's."""
+def connection_error(error: Exception, config: ClientConfig) -> CozeError:
+    """Return our error for one of the HTTP library's, or of those beneath it."""
     host = httpx.URL(config.base_url).host
     if isinstance(error, httpx.DecodingError):
         return ProtocolError(f"{host} sent a body that cannot be decompressed")
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+    if isinstance(error, _NOT_FORMED):
         return ProtocolError(f"the request to {host} could not be formed: {type(error).__name__}")
-    sent = not isinstance(
-        error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError
-    )
     made: APIConnectionError
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, httpx.TimeoutException | httpcore.TimeoutException):
         kind = type(error).__name__.removesuffix("Timeout").lower()
         made = APITimeoutError(
             f"{host} did not answer in time ({kind} timeout)",
@@ -145,7 +155,7 @@ def connection_error(error: httpx.HTTPError, config: ClientConfig) -> CozeError:
             hint_en="Check the network, the proxy and base_url.",
             hint_zh="请检查网络、代理以及 base_url。",
         )
-    made.request_sent = sent
+    made.request_sent = not isinstance(error, _NOT_SENT)
     return made
 
 

@@ -10,13 +10,13 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, Final
 
 import anyio
-import httpx
 
+from coze_core._senders import AsyncSender
 from coze_core._signal import Signal
 
 # The pool of httpcore looks through all its connections at every request: at 1,000 of them that is
 # most of the work. So one pool takes this many streams at once, and then a further one is made.
-_STREAMS_A_POOL: Final = 50
+STREAMS_A_POOL: Final = 50
 # How long background work waits before it opens a connection, in seconds. A loop that is about to
 # end cancels it in that time, and the work is done, undisturbed, while the loop shuts down.
 _MOMENT: Final = 0.01
@@ -80,7 +80,7 @@ async def to_its_end(
         finally:
             ended()
 
-    if isinstance(running_loop(), asyncio.AbstractEventLoop):
+    if on_asyncio():
         task = asyncio.get_running_loop().create_task(whole())
         _UNDER_WAY.add(task)
         task.add_done_callback(ended)  # also called for a task that was cancelled before it began
@@ -92,21 +92,27 @@ async def to_its_end(
         raise failure
 
 
+def on_asyncio() -> bool:
+    """Whether the running event loop is one of asyncio."""
+    return isinstance(running_loop(), asyncio.AbstractEventLoop)
+
+
 def nobody_waits() -> bool:
     """Whether the event loop itself closes a generator that was given up, as a task of its own."""
-    if not isinstance(running_loop(), asyncio.AbstractEventLoop):
+    if not on_asyncio():
         return False
     task = asyncio.current_task()
     return task is not None and type(task.get_coro()).__name__ == "async_generator_athrow"
 
 
 class Pool:
-    """One HTTP client and how many streams it carries now."""
+    """What sends requests, how many streams it carries now, and how many it may."""
 
-    __slots__ = ("client", "streams")
+    __slots__ = ("most", "sender", "streams")
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self.client = client
+    def __init__(self, sender: AsyncSender, most: float) -> None:
+        self.sender = sender
+        self.most = most
         self.streams = 0
 
 
@@ -114,19 +120,17 @@ class LoopPools:
     """The HTTP clients of one event loop; they end with the loop.
 
     Args:
-        make_client: Makes a further client of our own.
+        make_pool: Makes a further client of our own.
         given: The user's client, used instead and never closed.
 
     Attributes:
         ended: Whether the loop has ended, or the clients have been closed.
     """
 
-    def __init__(
-        self, make_client: Callable[[], httpx.AsyncClient], given: httpx.AsyncClient | None
-    ) -> None:
+    def __init__(self, make_pool: Callable[[], Pool], given: Pool | None) -> None:
         self.ended = False
-        self._make_client = make_client
-        self._given = None if given is None else Pool(given)
+        self._make_pool = make_pool
+        self._given = given
         self._pools: list[Pool] = []
         self._lifetime: AsyncGenerator[None, None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()  # a loop keeps only weak references
@@ -139,9 +143,9 @@ class LoopPools:
         if self._given is not None:
             return self._given
         for pool in self._pools:
-            if pool.streams < _STREAMS_A_POOL:
+            if pool.streams < pool.most:
                 return pool
-        pool = Pool(self._make_client())
+        pool = self._make_pool()
         self._pools.append(pool)
         return pool
 
@@ -163,7 +167,7 @@ class LoopPools:
 
     async def in_background(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do something short: in a task under asyncio, at once under trio or as the loop ends."""
-        if self._ended or not isinstance(running_loop(), asyncio.AbstractEventLoop):
+        if self._ended or not on_asyncio():
             await make()
             return
 
@@ -207,7 +211,7 @@ class LoopPools:
         pools, self._pools = self._pools, []
         with anyio.move_on_after(1, shield=True):
             for pool in pools:
-                await pool.client.aclose()
+                await pool.sender.aclose()
 
     async def aclose(self) -> None:
         """Close the clients now; chats of open streams go on, as when a connection breaks."""

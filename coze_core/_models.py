@@ -48,7 +48,12 @@ def _text(value: object) -> str:
         return ""
 
 
-def _id(value: object) -> str:
+def wire_id(value: object) -> str:
+    """Return an id, which may have come as a number; `""` for anything else.
+
+    Args:
+        value: What the server sent.
+    """
     return _text(value) if isinstance(value, str | int) else ""
 
 
@@ -60,7 +65,7 @@ def _error_text(value: object) -> object:
     return {"msg": value} if isinstance(value, str) and value else value
 
 
-Id: TypeAlias = Annotated[str, BeforeValidator(_id)]
+Id: TypeAlias = Annotated[str, BeforeValidator(wire_id)]
 Text: TypeAlias = Annotated[str, BeforeValidator(_text)]
 OptionalNumber: TypeAlias = Annotated[int | None, BeforeValidator(whole_number)]
 Count: TypeAlias = OptionalNumber

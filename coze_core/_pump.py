@@ -25,7 +25,8 @@ from coze_core._errors import (
 from coze_core._flow import Flow
 from coze_core._reader import AnyChatEvent, ChatEventReader
 from coze_core._sse import ServerSentEvent, SSEDecoder
-from coze_core._turn import Increment, Turn
+from coze_core._turn import Turn
+from coze_core._turn_parts import Increment
 
 Item = TypeVar("Item")  # what a stream is made of
 
@@ -196,11 +197,10 @@ class Pump(StreamPump[Increment]):
             deltas, used = self._reader.read_run(block)
             if used:
                 self._quiet_since = None
-                apply = self.turn.apply
-                taken = [apply(delta) for delta in deltas]
-                if used < len(block):
-                    taken += self.feed(block[used:])
-                return taken
+                return self._and(self.turn.apply_run(deltas), block[used:])
+        elif 1 < (cut := block.find(b"\n\n") + 2) < len(block):
+            # The rest of an event that the last block began; what follows may be read as above.
+            return self._and(self.feed(block[:cut]), block[cut:])
         frames = self._decoder.feed(block)
         if not frames:
             self._no_news()
@@ -220,6 +220,15 @@ class Pump(StreamPump[Increment]):
             self._no_news()
         elif self._quiet_since is not None:
             self._quiet_since = None
+        return taken
+
+    def _and(self, taken: list[Increment], rest: bytes) -> list[Increment]:
+        """Take the rest of a block; what is wrong with it does not take back what came before."""
+        if rest and not self.over and self.failure is None:
+            try:
+                taken += self.feed(rest)
+            except CozeError as error:
+                self.failure = error
         return taken
 
     def _readable(self, frames: list[ServerSentEvent]) -> list[AnyChatEvent]:

@@ -28,6 +28,7 @@ ORDER = [
     "_workflow_events",
     "_reader",
     "_v2_reader",
+    "_turn_parts",
     "_turn",
     "_memo",
     "_call",
@@ -44,8 +45,12 @@ ORDER = [
     "_polling",
     "_paging",
     "_config",
+    "_engine",
     "_identity",
     "_http",
+    "_requests",
+    "_senders",
+    "_aiohttp",
     "_unlisted",
     "_loops",
     "_watchdog",
@@ -111,9 +116,20 @@ ORDER = [
     "dialog",
     "cli",
 ]
-HTTPX = {"_client_base", "_http", "_loops", "_bodies", "_drivers", "_client"}
+HTTPX = {
+    "_aiohttp",
+    "_client_base",
+    "_http",
+    "_requests",
+    "_senders",
+    "_bodies",
+    "_drivers",
+    "_client",
+}
 ASYNC = {
     *(
+        "_aiohttp",
+        "_senders",
         "_unlisted",
         "_loops",
         "_bodies",

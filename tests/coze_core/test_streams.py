@@ -193,7 +193,7 @@ def test_connections_are_used_again(emulator, ask):
             if number % 2:  # a server that ends its last event properly, and only then the body
                 emulator.faults.add(Fault(replay=TEXT + b"\n\n", split=500))
             client.chat.stream(**ask("What is 2 + 3?")).until_done()
-        pool = client._driver._own.client._transport._pool
+        pool = client._driver._own.sender._pool
         assert len(pool.connections) == 1
 
 

@@ -1,0 +1,110 @@
+"""What a stream holds: the text of its answer, once, and nothing that grows besides."""
+
+import asyncio
+import threading
+import tracemalloc
+
+import httpx
+import pytest
+from wire import COMPLETED, CREATED, DONE, STREAM_HEAD, RawServer, chunk, completed, delta, reply
+
+from coze_core import AsyncCozeClient, CozeClient
+
+MEGABYTE = 1_000_000
+HEADERS = {"content-type": "text/event-stream"}
+
+
+class Deltas(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """So many deltas of so many characters, made one after the other."""
+
+    def __init__(self, number, size):
+        self.number = number
+        self.size = size
+
+    def __iter__(self):
+        yield CREATED
+        piece = delta("x" * self.size)
+        for _ in range(self.number):
+            yield piece
+        yield completed("") + COMPLETED + DONE
+
+    async def __aiter__(self):
+        for block in self:
+            yield block
+
+
+@pytest.fixture
+def traced():
+    tracemalloc.start()
+    yield tracemalloc
+    tracemalloc.stop()
+
+
+def answers(body):
+    return httpx.MockTransport(lambda _: httpx.Response(200, headers=HEADERS, stream=body))
+
+
+@pytest.mark.parametrize("awaits", [False, True], ids=["blocking", "awaiting"])
+def test_a_hundred_megabytes_are_held_once(traced, awaits):
+    body = Deltas(400, MEGABYTE // 4)
+
+    total, turn = asyncio.run(awaiting(body)) if awaits else blocking(body)
+    assert total == 100 * MEGABYTE
+    assert traced.get_traced_memory()[1] < 230 * MEGABYTE  # joined at the end: twice for a moment
+    assert len(turn.answer) == total
+
+
+def blocking(body):
+    client = CozeClient("pat_x", transport=answers(body))
+    with client, client.chat.stream(bot_id="1", user_id="u") as stream:
+        total = 0
+        for piece in stream.text():
+            total += len(piece)
+    return total, stream.turn
+
+
+async def awaiting(body):
+    client = AsyncCozeClient("pat_x", transport=answers(body))
+    async with client.chat.stream(bot_id="1", user_id="u") as stream:
+        total = 0
+        async for piece in stream.text():
+            total += len(piece)
+    return total, stream.turn
+
+
+def test_many_small_pieces_cost_little_more_than_their_text(traced):
+    body = Deltas(200_000, 5)
+    client = CozeClient("pat_x", transport=answers(body))
+    with client, client.chat.stream(bot_id="1", user_id="u") as stream:
+        for piece in stream.text():
+            assert piece == "xxxxx"
+    assert traced.get_traced_memory()[1] < 4 * MEGABYTE
+    assert stream.turn.answer == "x" * MEGABYTE
+
+
+@pytest.mark.parametrize("engine", ["httpx", "aiohttp"])
+def test_a_slow_consumer_holds_the_server_up(engine, monkeypatch, traced):
+    """The server can send only as much as the sockets hold while nobody reads."""
+    monkeypatch.setenv("COZE_HTTP_ENGINE", engine)
+    all_sent = threading.Event()
+
+    def answer(connection, request, number):
+        if b"cancel" in request:
+            connection.sendall(reply({"code": 0, "data": {}}))
+            return True
+        connection.sendall(STREAM_HEAD + chunk(CREATED))
+        piece = chunk(delta("x" * MEGABYTE))
+        for _ in range(100):
+            connection.sendall(piece)
+        all_sent.set()
+        return False
+
+    async def main(base_url):
+        client = AsyncCozeClient("pat_x", base_url=base_url)
+        async with client.chat.stream(bot_id="1", user_id="u") as stream:
+            assert len(await anext(stream.text())) == MEGABYTE
+            return await asyncio.to_thread(all_sent.wait, 1.5)
+
+    with RawServer(answer) as server:
+        assert not asyncio.run(main(server.base_url))
+    assert traced.get_traced_memory()[1] < 30 * MEGABYTE
