@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 COZEPY := .venv-cozepy
 LLAMA_OPENAI := .venv-llama-openai
-COMMUNITY := .venv-community
 NODE_OPENAI := .node-openai
+COMMUNITY := .venv-community
 OLDEST := .venv-oldest
 NEWEST := .venv-newest
 OLDEST_LLAMA := .venv-oldest-llamaindex
@@ -15,7 +15,7 @@ NETWORK_TESTS := $(addprefix tests/coze_core/test_,streams.py endings.py lifecyc
 LLAMA_TESTS := tests/llamaindex_coze tests/test_parity.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-llamaindex gateway test test-oldest test-newest lint format types cover bench bench-quick test-httpx notebooks emulator build clean
+.PHONY: help demo demo-llamaindex gateway test test-oldest test-newest test-httpx lint format types cover bench bench-quick notebooks emulator build clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -134,4 +134,4 @@ build: $(VENV)/.tested  ## Build the distribution into dist/
 	$(BIN)/python -m build --no-isolation
 
 clean:  ## Remove what was made
-	rm -rf $(VENV) $(COZEPY) $(LLAMA_OPENAI) $(COMMUNITY) $(NODE_OPENAI) $(OLDEST) $(OLDEST_LLAMA) $(NEWEST) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(COZEPY) $(LLAMA_OPENAI) $(NODE_OPENAI) $(COMMUNITY) $(OLDEST) $(OLDEST_LLAMA) $(NEWEST) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -99,7 +99,8 @@ if TYPE_CHECKING:
     from coze_core._retry import RetryPolicy
     from coze_core._sse import ServerSentEvent, SSEDecoder, encode_event
     from coze_core._timeouts import Timeouts
-    from coze_core._turn import Increment, ToolActivity, Turn
+    from coze_core._turn import Turn
+    from coze_core._turn_parts import Increment, ToolActivity
     from coze_core._workflow_events import (
         UnknownWorkflowEvent,
         WorkflowDone,
@@ -359,7 +360,8 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
     "_retry": ("RetryPolicy",),
     "_sse": ("ServerSentEvent", "SSEDecoder", "encode_event"),
     "_chat_streams": ("AsyncChatStream", "ChatStream"),
-    "_turn": ("Increment", "ToolActivity", "Turn"),
+    "_turn": ("Turn",),
+    "_turn_parts": ("Increment", "ToolActivity"),
     "_workflow_events": (
         "UnknownWorkflowEvent",
         "WorkflowDone",

@@ -119,7 +119,8 @@ class OverAiohttp:
         body = AiohttpBody(response, request.timeouts.get("read"))
         self._bodies.add(body)
         headers = lower_headers(response.headers.items())
-        return AsyncOpened(response.status, headers, aunpacked(headers, body), body.aclose, body)
+        blocks = aunpacked(headers, body)
+        return AsyncOpened(response.status, headers, blocks, body.aclose, _Line(response))
 
     async def _send(self, request: Request, content: Any) -> aiohttp.ClientResponse:
         connect, read = request.timeouts.get("connect"), request.timeouts.get("read")
@@ -181,6 +182,33 @@ class OverAiohttp:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+
+class _Line:
+    """The connection of a response, in the one respect that others use a socket for.
+
+    aiohttp gives a connection back by itself as the end of a body arrives, and it may serve others
+    before that end is read. Only on its own loop can one know whose it is.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self._loop = asyncio.get_running_loop()
+
+    def shutdown(self, how: int) -> None:  # noqa: ARG002 - as a socket's
+        """End the read that is under way, from any thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._end)
+        except RuntimeError as error:
+            raise OSError("the event loop has ended, and its connections with it") from error
+
+    def _end(self) -> None:
+        connection = self._response.connection
+        if connection is None:
+            return
+        # Closing alone does not wake whoever is reading.
+        self._response.content.set_exception(aiohttp.ServerDisconnectedError())
+        connection.close()
 
 
 def _in_pieces(content: object) -> AsyncIterator[bytes] | None:
@@ -284,11 +312,6 @@ class AiohttpBody:
             self._timer.cancel()
             self._timer = None
         self._response.close()
-
-    def shutdown(self, how: int) -> None:  # noqa: ARG002 - as a socket is shut down
-        """End a read from any thread."""
-        with contextlib.suppress(RuntimeError):  # the loop has ended, and the read with it
-            self._loop.call_soon_threadsafe(self.end)
 
     async def aclose(self) -> None:
         """Close the connection, unless the body has been read to its end."""

@@ -18,7 +18,8 @@ from coze_core._models import Chat
 from coze_core._pump import Pump, StreamRequest
 from coze_core._reader import AnyChatEvent
 from coze_core._streams import AsyncEventStream, EventStream, StreamFlows
-from coze_core._turn import Increment, Turn
+from coze_core._turn import Turn
+from coze_core._turn_parts import Increment
 
 
 class _Leaving:

@@ -6,8 +6,8 @@
 | `COZE_API_BASE` | the API host, `https://api.coze.com` if unset |
 | `COZE_BOT_ID` | the bot to talk to, for the framework adapters |
 | `COZE_USER_ID` | the end user's id, for the framework adapters |
-| `COZE_HTTP_ENGINE` | `httpx` or `aiohttp`, where the choice is not to be left to `_engine.py` |
 | `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` | whether spans hold what was said |
+| `COZE_HTTP_ENGINE` | `httpx` or `aiohttp`, where the choice is not to be left to `_engine.py` |
 """
 
 from __future__ import annotations

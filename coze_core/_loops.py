@@ -36,11 +36,6 @@ def running_loop() -> object:
         return token
 
 
-def on_asyncio() -> bool:
-    """Whether the running event loop is one of asyncio."""
-    return isinstance(running_loop(), asyncio.AbstractEventLoop)
-
-
 async def until_given(signal: Signal, seconds: float) -> None:
     """Wait on this event loop for a signal, which any thread may give, or for so long."""
     given = anyio.Event()
@@ -95,6 +90,11 @@ async def to_its_end(
     await done.wait()
     for failure in failures:
         raise failure
+
+
+def on_asyncio() -> bool:
+    """Whether the running event loop is one of asyncio."""
+    return isinstance(running_loop(), asyncio.AbstractEventLoop)
 
 
 def nobody_waits() -> bool:

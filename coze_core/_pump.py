@@ -25,7 +25,8 @@ from coze_core._errors import (
 from coze_core._flow import Flow
 from coze_core._reader import AnyChatEvent, ChatEventReader
 from coze_core._sse import ServerSentEvent, SSEDecoder
-from coze_core._turn import Increment, Turn
+from coze_core._turn import Turn
+from coze_core._turn_parts import Increment
 
 Item = TypeVar("Item")  # what a stream is made of
 

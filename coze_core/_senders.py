@@ -54,7 +54,7 @@ class Opened:
 
 @dataclass(slots=True)
 class AsyncOpened:
-    """The same, for those who await; any thread may shut the socket down."""
+    """The same, for those who await."""
 
     status_code: int
     headers: dict[str, str]
@@ -120,13 +120,8 @@ class AsyncThrough:
         request = self._client.build_request(**request_options(call, self._config), **form)
         response = await self._client.send(request, stream=True, follow_redirects=False)
         headers = lower_headers(response.headers.multi_items())
-        return AsyncOpened(
-            response.status_code,
-            headers,
-            _ablocks_of(response),
-            response.aclose,
-            _socket_of(response.extensions),
-        )
+        blocks, sock = _ablocks_of(response), _socket_of(response.extensions)
+        return AsyncOpened(response.status_code, headers, blocks, response.aclose, sock)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -190,13 +185,8 @@ class AsyncStraight:
         _LOG.debug("%s %s: %d", call.method, call.path, response.status)
         headers = raw_headers(response.headers)
         stream = cast("AsyncIterable[bytes]", response.stream)  # of an awaiting pool
-        return AsyncOpened(
-            response.status,
-            headers,
-            aunpacked(headers, stream),
-            response.aclose,
-            _socket_of(response.extensions),
-        )
+        blocks, sock = aunpacked(headers, stream), _socket_of(response.extensions)
+        return AsyncOpened(response.status, headers, blocks, response.aclose, sock)
 
     async def aclose(self) -> None:
         """Close all connections."""

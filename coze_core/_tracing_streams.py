@@ -15,7 +15,8 @@ from coze_core._pump import Item, Pump, StreamPump, StreamRequest
 from coze_core._tracing_facts import Facts
 from coze_core._tracing_operation import Operation, watched
 from coze_core._tracing_tools import Tools
-from coze_core._turn import Increment, Turn
+from coze_core._turn import Turn
+from coze_core._turn_parts import Increment
 from coze_core._workflow_events import WorkflowEvent, WorkflowMessage
 from coze_core._workflow_pump import WorkflowPump
 from coze_core._workflow_run import WorkflowRun

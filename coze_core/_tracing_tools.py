@@ -7,7 +7,8 @@ from typing import Final
 
 from coze_core import _tracing_facts as facts
 from coze_core._tracing_operation import Operation
-from coze_core._turn import ToolActivity, Turn
+from coze_core._turn import Turn
+from coze_core._turn_parts import ToolActivity
 
 _KNOWLEDGE: Final = "coze.knowledge_recall"
 _PENDING: Final = "coze.tool_call"

@@ -9,14 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
-
-from pydantic_core import from_json
+from typing import Final
 
 from coze_core import _events as events
 from coze_core._codes import chat_failed_error
 from coze_core._errors import ChatFailedError
-from coze_core._joined import JoinedPieces
 from coze_core._models import (
     FAILED_STATUSES,
     Chat,
@@ -28,63 +25,9 @@ from coze_core._models import (
 )
 from coze_core._reader import AnyChatEvent, message_class
 from coze_core._sound import playable
+from coze_core._turn_parts import Answer, Increment, Pieces, ToolActivity, increment, items_of
 
 ANSWER_SEPARATOR: Final = "\n\n"
-
-
-class Increment(NamedTuple):
-    """What one event adds to the turn.
-
-    Attributes:
-        text: New text of the answer; `""` for events that are not part of it.
-        reasoning: New text of the reasoning.
-        event: The event itself.
-    """
-
-    text: str
-    reasoning: str
-    event: AnyChatEvent
-
-
-# What `Increment(...)` does, without the call of a Python function for each token.
-_increment: Final = tuple.__new__
-
-
-@dataclass(frozen=True, slots=True)
-class ToolActivity:
-    """Something the bot did with one of its own tools, on the server.
-
-    Attributes:
-        kind: `call` or `response`.
-        name: The tool's name as `plugin-tool`; `""` for a response.
-        content: The arguments or the result, as text.
-        message_id: The message that told of it.
-    """
-
-    kind: str
-    name: str
-    content: str
-    message_id: str
-
-
-class _Answer:
-    """The text of one answer message, in pieces until it is complete."""
-
-    __slots__ = ("complete", "frame", "held", "message_id", "parts", "reasoning", "text")
-
-    def __init__(self, message_id: str) -> None:
-        self.message_id = message_id
-        self.frame: events.DeltaFrame | None = None  # of its last delta, if that was answer text
-        self.parts = JoinedPieces()
-        self.reasoning = JoinedPieces()
-        self.complete = False
-        self.held = False  # its pieces are JSON: nothing is shown before it can be read
-        self.text = ""
-
-    def value(self) -> str:
-        if not self.complete and self.parts:
-            self.text = "".join(self.parts)
-        return self.text
 
 
 @dataclass
@@ -136,8 +79,8 @@ class Turn:
     error: ChatFailedError | None = None
 
     def __post_init__(self) -> None:
-        self._answers: list[_Answer] = []
-        self._current: _Answer | None = None
+        self._answers: list[Answer] = []
+        self._current: Answer | None = None
         self._seen: set[str] = set()
         self._audio: list[bytes] = []
         self._shown = False  # whether any text has been handed out, so a separator is due
@@ -219,7 +162,7 @@ class Turn:
                 parts.append(event.content)
                 if len(parts) >= parts.full:
                     parts.join()
-                return _increment(Increment, (event.content, "", event))
+                return increment(Increment, (event.content, "", event))
             return self._delta(event)
         if isinstance(event, events.MessageCompleted):
             return self._message(event)
@@ -250,7 +193,7 @@ class Turn:
         parts.extend([event.content for event in run[1:]])
         if len(parts) >= parts.full:
             parts.join()
-        taken += [_increment(Increment, (event.content, "", event)) for event in run[1:]]
+        taken += [increment(Increment, (event.content, "", event)) for event in run[1:]]
         return taken
 
     def _delta(self, event: events.MessageDelta) -> Increment:
@@ -284,13 +227,13 @@ class Turn:
                 text = self._show(text)
         return Increment(text, reasoning, event)
 
-    def _answer(self, message_id: str) -> _Answer:
+    def _answer(self, message_id: str) -> Answer:
         """Return the answer of this id, made if it is new; it becomes the current one."""
         for answer in self._answers:
             if answer.message_id == message_id and (message_id or not answer.complete):
                 break
         else:
-            answer = _Answer(message_id)
+            answer = Answer(message_id)
             self._answers.append(answer)
         self._current = answer
         return answer
@@ -345,13 +288,13 @@ class Turn:
         # `completed` is the truth; an empty one takes nothing back.
         answer.text = message.content or shown
         answer.complete = True
-        answer.parts = JoinedPieces([answer.text])
+        answer.parts = Pieces([answer.text])
         reasoning = ""
         if message.reasoning_content and message.reasoning_content.startswith(shown_reasoning):
             reasoning = message.reasoning_content[len(shown_reasoning) :]
             if reasoning and not shown_reasoning:
                 reasoning = self._think(reasoning)
-            answer.reasoning = JoinedPieces([message.reasoning_content])
+            answer.reasoning = Pieces([message.reasoning_content])
         missing = answer.text[len(shown) :] if answer.text.startswith(shown) else ""
         return (self._show(missing) if first and missing else missing), reasoning
 
@@ -362,16 +305,16 @@ class Turn:
         elif message.content_type != "audio":  # audio came in pieces already
             self.attachments.append({"type": message.content_type, "content": message.content})
 
-    def _mixed(self, message: Message, answer: _Answer) -> Message:
+    def _mixed(self, message: Message, answer: Answer) -> Message:
         """Take the images and files of a mixed answer; return the text that is left."""
         content = message.content
         if answer.held:
             content = content or "".join(answer.parts)
-            answer.parts, answer.held = JoinedPieces(), False
+            answer.parts, answer.held = Pieces(), False
         return message.model_copy(update={"content": self._text_of_items(content)})
 
     def _text_of_items(self, content: str) -> str:
-        items = _items(content)
+        items = items_of(content)
         if items is None:
             return content
         self.attachments += [item for item in items if item.get("type") != "text"]
@@ -384,11 +327,11 @@ class Turn:
         for answer in self._answers:
             if answer.held:
                 text = self._text_of_items("".join(answer.parts))
-                answer.parts, answer.held = JoinedPieces([text]), False
+                answer.parts, answer.held = Pieces([text]), False
                 shown += self._show(text) if text else ""
         return shown
 
-    def _answer_for(self, message: Message) -> _Answer:
+    def _answer_for(self, message: Message) -> Answer:
         """Find the answer that a completed message ends.
 
         Ids of deltas and of the completed message may differ (section 3.3): then the answer in
@@ -509,23 +452,6 @@ def message_event(message: Message) -> events.MessageCompleted:
     """Return the event that a stream would have sent for this message."""
     fields = {name: getattr(message, name) for name in message.model_fields_set}
     return message_class(message.type)("conversation.message.completed", b"", fields)
-
-
-def _items(content: str) -> list[dict[str, str]] | None:
-    """Return the items of a mixed message, or None if it is text after all."""
-    try:
-        items = from_json(content)
-    except ValueError:
-        return None
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        return None
-    return [
-        {key: _plain(value) for key, value in item.items() if value is not None} for item in items
-    ]
-
-
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _log_id(event: events.ChatEvent) -> str | None:

@@ -28,7 +28,7 @@ ORDER = [
     "_workflow_events",
     "_reader",
     "_v2_reader",
-    "_joined",
+    "_turn_parts",
     "_turn",
     "_memo",
     "_call",
@@ -117,16 +117,14 @@ ORDER = [
     "cli",
 ]
 HTTPX = {
-    *(
-        "_aiohttp",
-        "_client_base",
-        "_http",
-        "_requests",
-        "_senders",
-        "_bodies",
-        "_drivers",
-        "_client",
-    ),
+    "_aiohttp",
+    "_client_base",
+    "_http",
+    "_requests",
+    "_senders",
+    "_bodies",
+    "_drivers",
+    "_client",
 }
 ASYNC = {
     *(

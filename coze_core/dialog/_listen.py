@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from coze_core._turn import Increment, Turn
+from coze_core._turn import Turn
+from coze_core._turn_parts import Increment
 from coze_core.dialog._format import JsonFilter
 from coze_core.dialog._parser import BrokenCall, ToolCallParser
 from coze_core.dialog._pieces import CallPiece, Piece

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from coze_core._models import Message, ToolCall, Usage
-from coze_core._turn import Increment, Turn, message_event
+from coze_core._turn import Turn, message_event
+from coze_core._turn_parts import Increment
 from coze_core.dialog._history import CallEntry, Entry, digest, raw_arguments, unreadable
 from coze_core.dialog._listen import Listener
 from coze_core.dialog._marker import Marker, Pending, portable_id

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from coze_core._models import Usage
-from coze_core._turn import Increment, Turn
+from coze_core._turn import Turn
+from coze_core._turn_parts import Increment
 from coze_core.dialog._history import CallEntry
 from coze_core.dialog._marker import Marker, Pending
 

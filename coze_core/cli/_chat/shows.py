@@ -11,7 +11,8 @@ from rich.live import Live
 from coze_core import _events as events
 from coze_core._errors import CozeError
 from coze_core._models import ToolCall
-from coze_core._turn import Increment, Turn
+from coze_core._turn import Turn
+from coze_core._turn_parts import Increment
 from coze_core.cli._chat.clock import Clock
 from coze_core.cli._errors import error_json, one_line, report
 from coze_core.cli._output import plain, say_json, stderr, stdout, write
