@@ -38,12 +38,20 @@ def check_parameters(parameters: Mapping[str, object] | None) -> dict[str, objec
 
     Raises:
         TypeError: If one is neither JSON data nor a file.
+        ValueError: If one holds NaN, or itself.
     """
     checked = dict(parameters or {})
     for name, value in checked.items():
         try:
-            json.dumps(_without_files(value))
-        except (TypeError, ValueError):
+            json.dumps(_without_files(value), allow_nan=False)
+        except RecursionError:
+            raise ValueError(f"the parameter {name!r} is nested too deeply to be sent") from None
+        except ValueError:
+            raise ValueError(
+                f"the parameter {name!r} holds itself, or a number that JSON has none for: NaN or "
+                f"infinity / 参数中含有 NaN、无穷大或循环引用，无法发送"
+            ) from None
+        except TypeError:
             raise TypeError(
                 f"the parameter {name!r} is neither JSON data nor a file: {type(value).__name__}; "
                 f"a file is a Path, bytes, an open binary file or (name, bytes)"

@@ -110,6 +110,7 @@ ORDER = [
     "dialog._answer",
     "dialog._options",
     "dialog._converse",
+    "dialog._workflow_arguments",
     "dialog._workflow_tool",
     "dialog._workflow_stretch",
     "dialog._passages",

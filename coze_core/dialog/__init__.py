@@ -42,12 +42,11 @@ from coze_core.dialog._schema import mismatch
 from coze_core.dialog._stop import StopMatcher
 from coze_core.dialog._stored import stored_entries
 from coze_core.dialog._tools import ToolSpec
+from coze_core.dialog._workflow_arguments import arguments_model, parameters_of
 from coze_core.dialog._workflow_stretch import WorkflowCall, stretch, stretch_async
 from coze_core.dialog._workflow_tool import (
     RunRecord,
     WorkflowQuestion,
-    arguments_model,
-    parameters_of,
     question_of,
     tool_inputs,
     tool_name,

@@ -1,33 +1,20 @@
-"""A workflow as a tool: its name, what it takes, and what goes in and comes out.
+"""A workflow as a tool: its name, what it takes, and what comes out.
 
-Adapters only translate: what a model may fill in is a pydantic model made of the workflow's typed
-inputs, what it has filled in becomes parameters, and a run becomes plain data that a framework may
-keep (a checkpoint, an artifact).
+Adapters only translate: what a model fills in becomes parameters (see `_workflow_arguments`), and a
+run becomes plain data that a framework may keep (a checkpoint, an artifact).
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from typing import Any, Final, TypedDict, cast
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
-
 from coze_core._workflow_events import WorkflowEvent, WorkflowMessage
-from coze_core._workflow_inputs import file_parameter
 from coze_core._workflow_models import Interrupt, WorkflowInfo, WorkflowParameter
 from coze_core._workflow_run import WorkflowRun
 
 _NAME: Final = re.compile(r"[^A-Za-z0-9_-]+")
-_DATA_URL: Final = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,")
-_TYPES: Final[dict[str, Any]] = {
-    "integer": int,
-    "number": float,
-    "boolean": bool,
-    "object": dict[str, Any],
-}
 # Filled in by the platform, whatever a caller sends (protocol notes, section 6.6).
 _NOT_FOR_MODELS: Final = frozenset({"USER_INPUT", "CONVERSATION_NAME"})
 
@@ -110,105 +97,6 @@ def tool_inputs(info: WorkflowInfo, given: Mapping[str, object]) -> dict[str, Wo
         for name, parameter in info.inputs.items()
         if name not in given and name not in _NOT_FOR_MODELS
     }
-
-
-def arguments_model(name: str, inputs: Mapping[str, WorkflowParameter]) -> type[BaseModel]:
-    """Return a pydantic model of these inputs.
-
-    Args:
-        name: The tool's name.
-        inputs: The inputs, by name.
-
-    Example:
-        >>> model = arguments_model("weather", {"city": WorkflowParameter(required=True)})
-        >>> model.model_validate({"city": "Paris"}).city
-        'Paris'
-    """
-    fields: dict[str, Any] = {}
-    for each, parameter in inputs.items():
-        kind = _type(f"{name}_{each}", parameter)
-        schema = parameter.json_schema()
-        about = {"description": schema["description"]} if "description" in schema else {}
-        if parameter.required and not parameter.default_value:
-            fields[each] = (kind, Field(**about))
-        else:
-            # What is left out stays out: the workflow has its own default.
-            fields[each] = (kind | None, Field(default=None, **about))
-    config = ConfigDict(extra="forbid", protected_namespaces=())
-    return create_model(f"{name}_arguments", __config__=config, **fields)
-
-
-def _type(name: str, parameter: WorkflowParameter) -> Any:
-    if parameter.type == "array":
-        item = _type(f"{name}_item", parameter.items) if parameter.items else Any
-        return list[item]  # type: ignore[valid-type]  # made at run time
-    if parameter.type == "object" and parameter.properties:
-        return arguments_model(name, parameter.properties)
-    return _TYPES.get(parameter.type, str)
-
-
-def parameters_of(
-    arguments: Mapping[str, Any], inputs: Mapping[str, WorkflowParameter]
-) -> dict[str, Any]:
-    """Return a model's arguments as the workflow takes them; files in them are made ready.
-
-    A file may be an address, a `data:` URL (which is uploaded) or the id of an upload; text is
-    never taken for a path, for a model could name any file of this machine.
-
-    Args:
-        arguments: What the model has filled in.
-        inputs: The types.
-
-    Raises:
-        ValueError: If a file is none of these.
-    """
-    found = {}
-    for name, value in arguments.items():
-        if value is not None:
-            found[name] = _ready(name, _plain(value), inputs.get(name, WorkflowParameter()))
-    return found
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump(exclude_none=True)
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _ready(name: str, value: Any, parameter: WorkflowParameter) -> Any:
-    if parameter.is_file and isinstance(value, str):
-        return _file(name, value)
-    if parameter.type == "array" and parameter.items and isinstance(value, list):
-        return [_ready(name, item, parameter.items) for item in value]
-    if parameter.type == "object" and isinstance(value, Mapping):
-        inner = parameter.properties
-        return {
-            key: _ready(f"{name}.{key}", item, inner.get(key, WorkflowParameter()))
-            for key, item in value.items()
-        }
-    return value
-
-
-def _file(name: str, value: str) -> Any:
-    if value.startswith(("http://", "https://")):
-        return value
-    if value.isascii() and value.isdigit():
-        return file_parameter(value)
-    if value.lstrip().startswith("{") and "file_id" in value:
-        return value
-    head = _DATA_URL.match(value)
-    if head is not None:
-        try:
-            content = base64.b64decode(value[head.end() :], validate=True)
-        except binascii.Error:
-            raise ValueError(f"{name} is a data: URL whose base64 cannot be read") from None
-        media_type = head["type"] or "application/octet-stream"
-        return (f"{name}.{media_type.partition('/')[2] or 'bin'}", content, media_type)
-    raise ValueError(
-        f"{name} must be the https:// address of a file, a data: URL or the id of an uploaded file"
-    )
 
 
 # -- what comes out

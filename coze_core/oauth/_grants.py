@@ -78,11 +78,16 @@ class OAuthToken:
             ValueError: If the data is something else.
         """
         known: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
-        access, expires = known.get("access_token"), _finite(known.get("expires_at"))
+        access, expires = known.get("access_token"), known.get("expires_at")
         refresh = known.get("refresh_token") or None
-        if not isinstance(access, str) or expires is None or not isinstance(refresh, str | None):
+        if (
+            not isinstance(access, str)
+            or not isinstance(expires, int | float)
+            or math.isnan(expires)
+            or not isinstance(refresh, str | None)
+        ):
             raise ValueError("this is not a token that was stored here")
-        return cls(access, expires, refresh)
+        return cls(access, float(expires), refresh)
 
 
 @dataclass(frozen=True, slots=True)

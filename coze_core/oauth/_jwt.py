@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -78,7 +80,7 @@ class JWTAuth(RenewingAuth):
     ) -> None:
         _check(private_key, public_key_id, ttl, account_id, enterprise_id)
         super().__init__(
-            name="|".join(filter(None, (session_name, account_id, enterprise_id))),
+            name=(),
             client_id=client_id,
             base_url=base_url,
             region=region,
@@ -93,6 +95,7 @@ class JWTAuth(RenewingAuth):
         self._scope = dict(scope) if scope is not None else None
         self._session_context = dict(session_context) if session_context is not None else None
         self._path = _path(account_id, enterprise_id)
+        self.key = self._key_of(self._name())
         self._audience = audience or urlsplit(self.base_url).netloc
 
     def for_session(self, session_name: str) -> JWTAuth:
@@ -104,8 +107,18 @@ class JWTAuth(RenewingAuth):
         other = object.__new__(JWTAuth)
         other.__dict__.update(RenewingAuth.__getstate__(self))
         other.session_name = session_name
-        other.key = f"{self.key}|{session_name}"
+        other.key = other._key_of(other._name())
         return other
+
+    def _name(self) -> list[str]:
+        """Return what tells this credential's tokens from others' of the same app."""
+        parts = [] if self._path == TOKEN_PATH else [f"path={self._path}"]
+        if self.session_name is not None:
+            parts.append(f"session={self.session_name}")
+        if self._scope is not None or self._session_context is not None:
+            said = json.dumps([self._scope, self._session_context], sort_keys=True, default=str)
+            parts.append(f"scope={hashlib.sha256(said.encode()).hexdigest()[:16]}")
+        return parts
 
     def _fetch(self, stored: OAuthToken | None) -> Flow[Granted]:  # noqa: ARG002 - never renewed
         assertion = yield from work(self._assertion)

@@ -22,6 +22,11 @@ if sys.platform == "win32":
             msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
         except OSError as error:
             raise BlockingIOError("another process holds the lock") from error
+
+    def unlock(file: BinaryIO) -> None:
+        """Let go of an open file that was locked."""
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
 else:
     import fcntl
 
@@ -32,6 +37,10 @@ else:
             BlockingIOError: If somebody else has it and we do not wait.
         """
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+
+    def unlock(file: BinaryIO) -> None:
+        """Let go of an open file that was locked, also where a forked process has it open."""
+        fcntl.flock(file.fileno(), fcntl.LOCK_UN)
 
 
 def sync_folder(folder: Path) -> None:

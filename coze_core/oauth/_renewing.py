@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
+from urllib.parse import quote
 
 from coze_core._config import resolve_base_url
-from coze_core._errors import APIConnectionError, CozeError
+from coze_core._errors import APIConnectionError, CozeError, OAuthError
 from coze_core._flow import Flow, sleep, work
 from coze_core.oauth._grants import Granted, OAuthToken
 from coze_core.oauth._stores import MemoryStore, TokenStore
@@ -39,7 +40,7 @@ class RenewingAuth:
     """A credential that fetches its tokens.
 
     Args:
-        name: What the token is kept under in the store, besides client id and host.
+        name: What the token is kept under in the store, besides client id and host, in parts.
         client_id: The OAuth app.
         base_url: The API host; `COZE_API_BASE`, else https://api.coze.com, if None.
         region: `com` or `cn`, instead of base_url.
@@ -51,7 +52,7 @@ class RenewingAuth:
     def __init__(
         self,
         *,
-        name: str,
+        name: Iterable[str],
         client_id: str,
         base_url: str | None,
         region: str | None,
@@ -72,11 +73,22 @@ class RenewingAuth:
         self._quiet_until = 0.0
         self._renewing = 0  # the process that is renewing ahead of time; a fork has not
         self._refreshing = 0  # the process in which a refresh is under way
-        host = self.base_url.split("://", 1)[1]
-        self.key = "|".join(part for part in (host, self.client_id, name) if part)
+        self._unsaved: OAuthToken | None = None  # newer than what the store has
+        self.key = self._key_of(name)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(client_id={self.client_id!r}, base_url={self.base_url!r})"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self  # a second one would renew beside the first, and spend its refresh token
+
+    def _key_of(self, name: Iterable[str]) -> str:
+        host = self.base_url.split("://", 1)[1]
+        # Whatever is in a part, two names that differ have keys that differ.
+        return "|".join([host, self.client_id, *(quote(part, safe="=@") for part in name)])
 
     # -- what a client asks
 
@@ -118,17 +130,22 @@ class RenewingAuth:
 
     def _refresh(self, stale: str | None) -> Flow[None]:
         # A store that can be read and not locked serves as long as its token does.
-        if self._take((yield from work(lambda: self.store.load(self.key))), stale):
+        if self._take((yield from self._load()), stale):
             return
         locked = yield from self._lock()
         try:
-            stored = yield from work(lambda: self.store.load(self.key))
+            stored = yield from self._load()
             if self._take(stored, stale):
                 return
             yield from self._renew(stored, stale)
         finally:
             if locked:
                 self.store.unlock(self.key)
+
+    def _load(self) -> Flow[OAuthToken | None]:
+        if self._unsaved is not None:
+            return self._unsaved
+        return (yield from work(lambda: self.store.load(self.key)))
 
     def _refresh_twice(self) -> Flow[None]:
         """Fetch a token beside a task of the event loop that stands still for this very call."""
@@ -141,7 +158,11 @@ class RenewingAuth:
         except CozeError as error:
             if self._may_wait(error, stale):
                 return
-            raise
+            # Somebody whom no lock keeps out may have renewed it before us.
+            found = (yield from self._load()) if isinstance(error, OAuthError) else stored
+            if found == stored or not self._take(found, stale):
+                raise
+            return
         finally:
             self._renewing = 0
         yield from self._keep(granted)
@@ -150,7 +171,9 @@ class RenewingAuth:
         # First in memory: should the disk be full, this process goes on with what it has got.
         self._kept = self._dated(granted.token, granted.lifetime)
         self._quiet_until = 0.0
+        self._unsaved = granted.token
         yield from work(lambda: self.store.save(self.key, granted.token))
+        self._unsaved = None
 
     def _fetch(self, stored: OAuthToken | None) -> Flow[Granted]:
         """Ask the server for a token, given the one that is in the store."""
@@ -203,6 +226,7 @@ class RenewingAuth:
         return {
             **self.__dict__,
             "_kept": None,
+            "_unsaved": None,
             "_quiet_until": 0.0,
             "_renewing": 0,
             "_refreshing": 0,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, runtime_checkable
 
 from coze_core.oauth._grants import OAuthToken
-from coze_core.oauth._locks import lock, sync_folder
+from coze_core.oauth._locks import lock, sync_folder, unlock
 
 _LOG: Final = logging.getLogger("coze_core")
 _OWNER_ONLY: Final = 0o600
@@ -40,11 +40,32 @@ class TokenStore(Protocol):
         """Let others in again."""
 
 
+class _ThreadLocks:
+    """Locks for those who share a store within this process."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._holders: dict[str, int] = {}
+
+    def take(self, key: str) -> bool:
+        with self._guard:
+            # What a thread of another process held when it forked us, nobody holds here.
+            if self._holders.get(key) == os.getpid():
+                return False
+            self._holders[key] = os.getpid()
+            return True
+
+    def release(self, key: str) -> None:
+        with self._guard:
+            self._holders.pop(key, None)
+
+
 class MemoryStore:
     """Keeps tokens as long as the process lives. It cannot be pickled: that would copy secrets."""
 
     def __init__(self) -> None:
         self._tokens: dict[str, OAuthToken] = {}
+        self._locks = _ThreadLocks()
 
     def __repr__(self) -> str:
         return f"MemoryStore({len(self._tokens)} tokens)"
@@ -61,12 +82,13 @@ class MemoryStore:
         """Forget a token, if there is one."""
         self._tokens.pop(key, None)
 
-    def try_lock(self, key: str) -> bool:  # noqa: ARG002 - no other process sees this memory
-        """Return True."""
-        return True
+    def try_lock(self, key: str) -> bool:
+        """Keep others with this store out of a renewal; False if one of them is at it."""
+        return self._locks.take(key)
 
     def unlock(self, key: str) -> None:
-        """Do nothing."""
+        """Let others in again."""
+        self._locks.release(key)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return MemoryStore, ()  # empty: what it keeps stays in this process
@@ -87,7 +109,9 @@ class FileStore:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        self.path = Path(path) if path is not None else default_path()
+        given = Path(path).expanduser() if path is not None else default_path()
+        # The file itself: a link to it stays a link, and all who come by one share its locks.
+        self.path = Path(os.path.realpath(given))
         self._begin()
 
     def _begin(self) -> None:
@@ -146,18 +170,25 @@ class FileStore:
 
     def _close_to_others(self) -> None:
         if os.name == "posix" and self.path.stat().st_mode & 0o077:
+            try:
+                self.path.chmod(_OWNER_ONLY)
+            except OSError:  # another owner's, or on a disk that is only read: still good to use
+                _LOG.warning("%s can be read by others, and cannot be closed to them", self.path)
+                return
             _LOG.warning("%s could be read by others; it is closed to them now", self.path)
-            self.path.chmod(_OWNER_ONLY)
 
     def _change(self, key: str, value: dict[str, Any] | None) -> None:
         # Other keys of the same file may be saved at the same time, by threads and processes.
-        with self._guard, self._locked("", wait=True):
-            tokens = self._read()
-            if value is None:
-                tokens.pop(key, None)
-            else:
-                tokens[key] = value
-            self._write(json.dumps({"version": 1, "tokens": tokens}, indent=2))
+        with self._guard, self._locked("", wait=True) as held:
+            try:
+                tokens = self._read()
+                if value is None:
+                    tokens.pop(key, None)
+                else:
+                    tokens[key] = value
+                self._write(json.dumps({"version": 1, "tokens": tokens}, indent=2))
+            finally:
+                unlock(held)
 
     def _write(self, text: str) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -189,7 +220,8 @@ class FileStore:
         """Let others in again."""
         held = self._locks.pop(key, None)
         if held is not None:
-            held.close()
+            with held:
+                unlock(held)
 
     def _locked(self, suffix: str, *, wait: bool) -> BinaryIO:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -211,6 +243,9 @@ def default_path() -> Path:
     else:
         base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
     return Path(base).expanduser() / "coze-bridge" / "tokens.json"
+
+
+_KEYRING_LOCKS: Final = _ThreadLocks()
 
 
 class KeyringStore:
@@ -266,9 +301,10 @@ class KeyringStore:
         with contextlib.suppress(PasswordDeleteError):  # there was none
             keyring.delete_password(self.service, key)
 
-    def try_lock(self, key: str) -> bool:  # noqa: ARG002 - keyrings have no locks
-        """Return True: a keyring cannot keep other processes out."""
-        return True
+    def try_lock(self, key: str) -> bool:
+        """Keep the rest of this process out; a keyring has no locks between processes."""
+        return _KEYRING_LOCKS.take(f"{self.service}|{key}")
 
     def unlock(self, key: str) -> None:
-        """Do nothing."""
+        """Let others in again."""
+        _KEYRING_LOCKS.release(f"{self.service}|{key}")

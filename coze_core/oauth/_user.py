@@ -106,7 +106,7 @@ class UserAuth(RenewingAuth):
         if client_secret is not None and not callable(client_secret) and not client_secret.strip():
             raise ValueError("client_secret must not be empty; leave it out for PKCE or a device")
         super().__init__(
-            name=account,
+            name=[account],
             client_id=client_id,
             base_url=base_url,
             region=region,
@@ -129,7 +129,7 @@ class UserAuth(RenewingAuth):
         other = object.__new__(UserAuth)
         other.__dict__.update(RenewingAuth.__getstate__(self))
         other.account, other._initial = account, None
-        other.key = f"{self.key.rpartition('|')[0]}|{account}"
+        other.key = self._key_of([account])
         return other
 
     # -- the user's way in
@@ -224,13 +224,13 @@ class UserAuth(RenewingAuth):
 
     def forget(self) -> Flow[None]:
         """Forget the user's token; `client.oauth.sign_out` runs this."""
-        self._kept = self._initial = None
+        self._kept = self._initial = self._unsaved = None
         yield from work(lambda: self.store.delete(self.key))
 
     # -- renewing
 
     def _fetch(self, stored: OAuthToken | None) -> Flow[Granted]:
-        token = stored or self._initial or (self._kept.token if self._kept else None)
+        token = stored or self._initial
         if token is None or not token.refresh_token:
             raise OAuthError(
                 f"nobody is signed in as {self.account!r}",
@@ -267,6 +267,10 @@ class UserAuth(RenewingAuth):
             "POST", TOKEN_PATH, json=body, headers=headers, hidden=hidden, repeatable=repeatable
         )
         return (yield from ask(call, self._clock()))
+
+    def _keep(self, granted: Granted) -> Flow[None]:
+        self._initial = None  # it has been spent
+        yield from super()._keep(granted)
 
     def _take(self, stored: OAuthToken | None, stale: str | None) -> bool:
         return super()._take(stored or self._initial, stale)

@@ -1,6 +1,7 @@
 """Token endpoints, stores and callers that misbehave: what a credential makes of them."""
 
 import asyncio
+import copy
 import json
 import os
 import subprocess
@@ -21,6 +22,7 @@ from coze_core import (
     DeviceCode,
     FileStore,
     JWTAuth,
+    MemoryStore,
     OAuthError,
     OAuthToken,
     ProtocolError,
@@ -346,3 +348,195 @@ def test_a_process_forked_in_the_middle_of_a_refresh_makes_its_own():
         command = [sys.executable, "-W", "ignore", "-c", _FORKS, tokens.server.base_url]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert done.stdout == "0\n", done.stderr
+
+
+# -- stores, and several who share one
+
+
+class Broken(MemoryStore):
+    """A store whose disk is full, or that is only read."""
+
+    full = locked = False
+
+    def save(self, key, token):
+        if self.full:
+            raise OSError("the disk is full")
+        super().save(key, token)
+
+    def try_lock(self, key):
+        if self.locked:
+            raise OSError("the folder is only read")
+        return super().try_lock(key)
+
+
+class Ahead:
+    """A clock that the test turns."""
+
+    seconds = 0.0
+
+    def __call__(self):
+        return time.time() + self.seconds
+
+
+def test_a_token_that_could_not_be_saved_is_the_one_that_is_renewed():
+    store, clock = Broken(), Ahead()
+    with Tokens() as tokens, CozeClient(auth=tokens.user(store=store, clock=clock)) as client:
+        client.users.me()
+        for full in (True, True, False):
+            store.full, clock.seconds = full, clock.seconds + 1000
+            if full:
+                with pytest.raises(OSError, match="full"):  # said once for each token
+                    client.users.me()
+            assert client.users.me().user_name == "ann"
+        spent = [body["refresh_token"] for body in tokens.asked]
+        assert spent == [R0, "refresh-00000001", "refresh-00000002", "refresh-00000003"]
+        assert store.load(client.auth.key).refresh_token == "refresh-00000004"
+
+
+def test_a_first_token_that_could_not_be_saved_is_not_spent_twice():
+    store, clock = Broken(), Ahead()
+    store.full = True
+    with Tokens() as tokens, CozeClient(auth=tokens.user(store=store, clock=clock)) as client:
+        with pytest.raises(OSError, match="full"):
+            client.users.me()
+        store.full, clock.seconds = False, 1000
+        client.users.me()
+        assert [body["refresh_token"] for body in tokens.asked] == [R0, "refresh-00000001"]
+
+
+def test_a_store_that_is_only_read_serves_as_long_as_its_token_does():
+    store, clock = Broken(), Ahead()
+    store.locked = True
+    with Tokens() as tokens:
+        auth = tokens.user(token=None, store=store, clock=clock)
+        store.save(auth.key, OAuthToken("czu_stored", time.time() + 900, R0))
+        with CozeClient(auth=auth) as client:
+            assert client.users.me().user_name == "ann"
+            clock.seconds = 1000
+            with pytest.raises(OSError, match="only read"):
+                client.users.me()
+        assert not tokens.asked
+
+
+@pytest.mark.anyio
+async def test_credentials_made_for_each_request_renew_an_account_once_together():
+    with Tokens() as tokens:
+        app = tokens.user(token=None)
+        app.store.save(app.for_account("ann").key, OAuthToken("czu_old", 0, R0))
+
+        async def request():
+            async with AsyncCozeClient(auth=app.for_account("ann")) as client:
+                await client.users.me()
+
+        async with anyio.create_task_group() as group:
+            for _ in range(20):
+                group.start_soon(request)
+        assert [body["refresh_token"] for body in tokens.asked] == [R0]
+
+
+def test_a_user_who_has_signed_out_elsewhere_is_signed_out_here():
+    clock = Ahead()
+    with Tokens() as tokens:
+        auth = tokens.user(clock=clock)
+        other = auth.for_account("default")
+        with CozeClient(auth=auth) as client, CozeClient(auth=other) as second:
+            client.users.me()
+            second.users.me()
+            client.oauth.sign_out()
+            clock.seconds = 1000
+            with pytest.raises(OAuthError, match="nobody is signed in"):
+                second.users.me()
+        assert len(tokens.asked) == 1
+
+
+def test_whoever_is_refused_takes_the_token_that_another_process_has_got_meanwhile():
+    class Overtaken(MemoryStore):
+        def try_lock(self, key):
+            return True  # a keyring keeps no other process out
+
+    store = Overtaken()
+    with Tokens() as tokens:
+        auth = tokens.user(token=None, store=store)
+        store.save(auth.key, OAuthToken("czu_old", 0, R0))
+        tokens.go.clear()
+        tokens.answers = [({"error_code": "invalid_request", "error_message": "used"}, "400 No")]
+        with CozeClient(auth=auth) as client, ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(client.users.me)
+            tokens.came.wait()
+            store.save(auth.key, OAuthToken("czu_new", time.time() + 900, "refresh-of-another"))
+            tokens.go.set()
+            assert asked.result().user_name == "ann"
+        assert auth.token() == "czu_new"
+
+
+def _jwt(**options):
+    return JWTAuth("app", private_key=key_pair()[0], public_key_id="kid", **options)
+
+
+def test_no_two_credentials_that_differ_are_kept_under_one_key():
+    users = UserAuth("app", account="a|b")
+    assert users.for_account("c").key == UserAuth("app", account="c").key
+    keys = [
+        _jwt().key,
+        _jwt(session_name="a").key,
+        _jwt(session_name="a").for_session("b").key,
+        _jwt(session_name="a|b").key,
+        _jwt(account_id="a").key,
+        _jwt(enterprise_id="a").key,
+        _jwt(scope={"account_permission": {"permission_list": ["Connector.botChat"]}}).key,
+        _jwt(session_context={"device_info": {"device_id": "1"}}).key,
+        users.key,
+        users.for_account("a").for_account("b").key,
+        users.for_account("a").key,
+    ]
+    assert len(set(keys)) == len(keys)
+    assert _jwt(session_name="a").for_session("b").key == _jwt(session_name="b").key
+
+
+def test_a_copy_of_a_credential_is_the_credential():
+    with Tokens() as tokens:
+        auth = tokens.user()
+        for made in (auth, _jwt()):
+            assert copy.copy(made) is copy.deepcopy(made) is made
+
+
+def test_a_token_file_may_be_a_link_and_lie_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    real = tmp_path / "real.json"
+    link = tmp_path / "link.json"
+    link.symlink_to(real)
+    FileStore("~/link.json").save("a", OAuthToken("czu_x", 5))
+    assert link.is_symlink()
+    assert FileStore(real).load("a") == FileStore(link).load("a") == OAuthToken("czu_x", 5)
+    one, other = FileStore(real), FileStore(link)
+    assert one.try_lock("a")
+    assert not other.try_lock("a")
+    one.unlock("a")
+    assert other.try_lock("a")
+    other.unlock("a")
+
+
+_HOLDS_ON = """
+import os, sys
+from coze_core import FileStore
+store, other = FileStore(sys.argv[1]), FileStore(sys.argv[1])
+assert store.try_lock("a")
+read, write = os.pipe()
+child = os.fork()
+if child == 0:
+    os.close(write)
+    os.read(read, 1)  # lives on, with all files open
+    os._exit(0)
+os.close(read)
+store.unlock("a")
+print(other.try_lock("a"))
+os.close(write)
+os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_does_not_hold_the_lock_of_a_token_file(tmp_path):
+    command = [sys.executable, "-W", "ignore", "-c", _HOLDS_ON, str(tmp_path / "tokens.json")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "True\n", done.stderr

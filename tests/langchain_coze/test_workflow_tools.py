@@ -543,3 +543,15 @@ def test_a_bot_that_is_not_there_is_a_tool_exception(bot_tool, emulator):
     tool.bot_id = "1"
     with pytest.raises(ToolException, match="does not exist"):
         tool.invoke({"message": "x"})
+
+
+@pytest.mark.parametrize("name", ["user name", "class", "_x", "schema", "config", "self", "1st"])
+def test_an_input_may_have_any_name(tool_of, agent, name):
+    async def told(inputs, _):
+        yield Output({"output": inputs[name]})
+
+    tool = tool_of(told, inputs={name: Parameter(required=True)})
+    [shown] = convert_to_openai_tool(tool)["function"]["parameters"]["properties"]
+    assert tool.invoke({shown: "hi"}) == tool.invoke({name: "hi"}) == "hi"
+    told_in_the_end = agent(tool, {shown: "hi"}).invoke({"messages": [("user", "go")]})
+    assert told_in_the_end["messages"][-1].text == "hi"

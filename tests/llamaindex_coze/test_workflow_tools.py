@@ -244,3 +244,18 @@ def test_two_hundred_calls_at_once_do_not_mix(tool_of):
         assert [json.loads(output.content)["city"] for output in outputs] == cities
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", ["user name", "class", "_x", "schema", "ctx", "self", "1st"])
+def test_an_input_may_have_any_name(tool_of, agent, name):
+    async def told(inputs, _):
+        yield Output({"output": inputs[name]})
+
+    tool = tool_of(told, inputs={name: Parameter(required=True)})
+    [shown] = tool.metadata.get_parameters_dict()["properties"]
+    assert tool.call(**{shown: "hi"}).content == "hi"
+
+    async def main():
+        return str(await agent(tool, {shown: "hi"}).run("go"))
+
+    assert asyncio.run(main()) == "hi"
