@@ -150,10 +150,12 @@ def through_gateway(emulator, bot, fields, script, options):
     return answers
 
 
-def shown(emulator):
+def shown(emulator, *, without=""):
     """The requests without what is new with every conversation."""
     found = []
     for request in emulator.requests:
+        if request.path == without:
+            continue
         body = json.loads(request.body) if request.body[:1] == b"{" else None
         if body and "tool_outputs" in body:
             body = {**body, "tool_outputs": [item["output"] for item in body["tool_outputs"]]}
@@ -174,7 +176,9 @@ def test_the_same_script_makes_the_same_requests_and_answers(monkeypatch, name):
         with Emulator(bots=BOTS) as emulator:
             monkeypatch.setenv("COZE_API_BASE", emulator.base_url)
             answers = through(emulator, *SCRIPTS[name])
-            seen.append((answers, shown(emulator)))
+            # A text that is cut may have been whole by then: then there is nothing to cancel.
+            timely = "/v3/chat/cancel" if name == "stop" else ""
+            seen.append((answers, shown(emulator, without=timely)))
     assert all(other == seen[0] for other in seen[1:])
     assert seen[0][1]
 
