@@ -46,15 +46,18 @@ class NodeText:
     @property
     def text(self) -> str:
         """All of its pieces."""
+        if len(self._pieces) > 1:
+            self._pieces[:] = ["".join(self._pieces)]  # joined once, however often it is read
         return "".join(self._pieces)
+
+    @property
+    def source(self) -> tuple[str, str, str]:
+        """Which execution of which node this is, as far as the server tells."""
+        return self.title, self.node_id, self.uuid
 
     def takes(self, message: WorkflowMessage) -> bool:
         """Whether a piece goes on with this output."""
-        same = (self.title, self.node_id, self.uuid) == (
-            message.node_title,
-            message.node_id,
-            message.node_execute_uuid,
-        )
+        same = self.source == _source(message)
         return same and not self.finished and (message.position != 0 or not self._pieces)
 
     def add(self, message: WorkflowMessage) -> None:
@@ -73,7 +76,6 @@ class WorkflowRun:
     Attributes:
         workflow_id: The workflow.
         status: `running`, `completed`, `interrupted` or `failed`.
-        output: What the End node gave, as text; `""` until then.
         nodes: What each node gave out, in order.
         interrupt: Why it waits, or None.
         execute_id: Its id, where it is known.
@@ -88,8 +90,10 @@ class WorkflowRun:
         self.workflow_id = workflow_id
         self.log_id = log_id
         self.status: RunStatus = "running"
-        self.output = ""
         self.nodes: list[NodeText] = []
+        self._output = ""
+        self._end: NodeText | None = None
+        self._open: dict[tuple[str, str, str], NodeText] = {}  # that have not said everything
         self.interrupt: Interrupt | None = None
         self.execute_id = ""
         self.debug_url = ""
@@ -100,6 +104,15 @@ class WorkflowRun:
 
     def __repr__(self) -> str:
         return f"WorkflowRun({self.workflow_id!r}, {self.status!r}, output={self.output[:80]!r})"
+
+    @property
+    def output(self) -> str:
+        """What the End node gave, as text; `""` until then."""
+        return self._end.text if self._end is not None else self._output
+
+    @output.setter
+    def output(self, value: str) -> None:
+        self._end, self._output = None, value
 
     @property
     def value(self) -> Any:
@@ -139,16 +152,16 @@ class WorkflowRun:
         self.execute_id = str(event.fields.get("execute_id") or self.execute_id)
 
     def _message(self, message: WorkflowMessage) -> None:
-        node = self.nodes[-1] if self.nodes and self.nodes[-1].takes(message) else None
-        if node is None:
-            # Nodes that run beside each other take turns.
-            node = next((each for each in self.nodes if each.takes(message)), None)
-        if node is None:
-            node = NodeText(message)
+        source = _source(message)
+        node = self._open.get(source)  # nodes that run beside each other take turns
+        if node is None or not node.takes(message):
+            node = self._open[source] = NodeText(message)
             self.nodes.append(node)
         node.add(message)
+        if node.finished:
+            del self._open[source]
         if node.is_end:
-            self.output = node.text
+            self._end = node
         self.usage = message.usage or self.usage
 
     def _settle_output(self) -> None:
@@ -202,6 +215,10 @@ class WorkflowRun:
         self.status, self.over = "failed", True
         self.error = workflow_failed_error(code, message, log_id=self.log_id)
         self.error.run = self
+
+
+def _source(message: WorkflowMessage) -> tuple[str, str, str]:
+    return message.node_title, message.node_id, message.node_execute_uuid
 
 
 def decoded(text: str) -> Any:

@@ -6,6 +6,9 @@ is in its configuration.
 
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -13,11 +16,19 @@ from langchain_core.runnables import RunnableConfig
 
 T = TypeVar("T")
 _IN_A_GRAPH: Final = "__pregel_call"
+_CHECKPOINTER: Final = "__pregel_checkpointer"
+_LOG: Final = logging.getLogger("langchain_coze")
 
 
 def in_graph(config: RunnableConfig | None) -> bool:
-    """Whether a graph runs us, so that it can be paused."""
+    """Whether a graph runs us."""
     return _IN_A_GRAPH in (config or {}).get("configurable", {})
+
+
+def can_pause(config: RunnableConfig | None) -> bool:
+    """Whether a graph runs us that can be resumed: one without a checkpointer would just end."""
+    found = (config or {}).get("configurable", {})
+    return _IN_A_GRAPH in found and bool(found.get(_CHECKPOINTER))
 
 
 def thread_of(config: RunnableConfig | None) -> str | None:
@@ -26,33 +37,63 @@ def thread_of(config: RunnableConfig | None) -> str | None:
     return None if found is None else str(found)
 
 
-def once(name: str, work: Callable[[], T]) -> T:
+def once(name: str, about: object, work: Callable[[], T]) -> T:
     """Do something that must not be done again when the graph goes on after a pause.
 
     Its outcome is kept in the checkpoint, so it has to be plain data.
 
     Args:
         name: What it is called in the graph's news.
+        about: What is done, as data: a node that makes several calls at once may do them in another
+            order after a pause, and a graph counts the outcomes only.
         work: What to do.
     """
     from langgraph.func import task
 
+    mark = _mark(name, about)
+
+    def marked() -> tuple[str, T]:
+        return mark, work()
+
     # Its annotations lose the type of what it wraps.
     wrap: Any = task(name=name)
-    kept: T = wrap(work)().result()
-    return kept
+    while True:
+        whose, kept = wrap(marked)().result()
+        if whose == mark:
+            found: T = kept
+            return found
+        _not_ours(name)
 
 
-async def once_async(name: str, work: Callable[[], Awaitable[T]]) -> T:
+async def once_async(name: str, about: object, work: Callable[[], Awaitable[T]]) -> T:
     """Do something that must not be done again when the graph goes on after a pause."""
     from langgraph.func import task
 
-    async def awaited() -> T:
-        return await work()
+    mark = _mark(name, about)
+
+    async def marked() -> tuple[str, T]:
+        return mark, await work()
 
     wrap: Any = task(name=name)
-    kept: T = await wrap(awaited)()
-    return kept
+    while True:
+        whose, kept = await wrap(marked)()
+        if whose == mark:
+            found: T = kept
+            return found
+        _not_ours(name)
+
+
+def _mark(name: str, about: object) -> str:
+    said = json.dumps([name, about], default=repr, sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _not_ours(name: str) -> None:
+    _LOG.warning(
+        "%s is called several times at once in one node of the graph, which mixes up what comes of "
+        "it after a pause: it runs again; give each call a task of its own, as create_agent does",
+        name,
+    )
 
 
 def ask(question: Mapping[str, Any]) -> Any:

@@ -189,7 +189,8 @@ class CozeWorkflowTool(Connection, BaseTool):
             if record["interrupt"] is None:
                 return record["text"], record
             question = question_of(record)
-            answer = graph.ask(question) if in_graph else self._answer(question)
+            pausing = graph.can_pause(config)
+            answer = graph.ask(question) if pausing else self._answer(question)
             after = record, answer
 
     def _stretch(
@@ -210,7 +211,7 @@ class CozeWorkflowTool(Connection, BaseTool):
             except CozeError as error:
                 raise ToolException(str(error)) from error
 
-        return graph.once(self.name, work) if in_graph else work()
+        return graph.once(self.name, _about(call, after), work) if in_graph else work()
 
     def _answer(self, question: WorkflowQuestion) -> object:
         if self.on_question is None:
@@ -232,7 +233,8 @@ class CozeWorkflowTool(Connection, BaseTool):
             if record["interrupt"] is None:
                 return record["text"], record
             question = question_of(record)
-            answer = graph.ask(question) if in_graph else await self._aanswer(question)
+            pausing = graph.can_pause(config)
+            answer = graph.ask(question) if pausing else await self._aanswer(question)
             after = record, answer
 
     async def _astretch(
@@ -253,7 +255,9 @@ class CozeWorkflowTool(Connection, BaseTool):
             except CozeError as error:
                 raise ToolException(str(error)) from error
 
-        return await graph.once_async(self.name, work) if in_graph else await work()
+        if not in_graph:
+            return await work()
+        return await graph.once_async(self.name, _about(call, after), work)
 
     async def _aanswer(self, question: WorkflowQuestion) -> object:
         if self.on_question is None:
@@ -378,6 +382,12 @@ class CozeBotTool(Connection, BaseTool):
 
 def _connection(options: Mapping[str, Any]) -> Connection:
     return Connection(**{name: options[name] for name in _CONNECTION & options.keys()})
+
+
+def _about(call: WorkflowCall, after: tuple[RunRecord, object] | None) -> object:
+    """Return what tells one stretch of one call from others."""
+    asked = None if after is None else (after[0]["interrupt"] or {}).get("event_id")
+    return [call.workflow_id, call.parameters, asked]
 
 
 def _is_made(schema: type) -> bool:

@@ -28,6 +28,9 @@ from coze_core import (
     WorkflowMessage,
     WorkflowParameter,
 )
+from coze_core._sse import ServerSentEvent
+from coze_core._workflow_events import read_workflow_events
+from coze_core._workflow_run import NodeText, WorkflowRun
 from coze_core.emulator import (
     WORKSPACE_ID,
     Ask,
@@ -618,3 +621,42 @@ def test_both_kinds_have_the_same_signatures(client, async_client):
             inspect.signature(theirs).parameters
         )
         assert ours.__doc__ == theirs.__doc__
+
+
+def _message(number, **fields):
+    data = {"content": "x", "node_seq_id": "0", **fields}
+    [event] = read_workflow_events([ServerSentEvent("Message", json.dumps(data).encode(), number)])
+    return event
+
+
+def test_a_flood_of_short_messages_is_not_searched_for_each_of_them(monkeypatch):
+    asked = []
+    takes = NodeText.takes
+    monkeypatch.setattr(
+        NodeText, "takes", lambda node, message: asked.append(1) or takes(node, message)
+    )
+    run = WorkflowRun("1")
+    for number in range(1000):
+        run.apply(_message(str(number), node_title=f"n{number % 3}", node_is_finish=True))
+    assert len(run.nodes) == 1000
+    assert len(asked) <= 1000
+
+
+def test_nodes_that_take_turns_and_begin_anew_are_kept_apart():
+    run = WorkflowRun("1")
+    for title, position, end in (
+        ("a", 0, False),
+        ("b", 0, False),
+        ("a", 1, False),
+        ("b", 1, True),
+        ("a", 0, False),  # it runs once more, without having said that it was over
+        ("a", 1, True),
+        ("End", 0, False),
+        ("End", 1, True),
+    ):
+        kind = {"node_type": "End"} if title == "End" else {}
+        about = {"node_title": title, "node_seq_id": str(position), "node_is_finish": end, **kind}
+        run.apply(_message("1", content=f"{title}{position}", **about))
+        if title == "End":
+            assert run.output == ("End0" if position == 0 else "End0End1")
+    assert [node.text for node in run.nodes] == ["a0a1", "b0b1", "a0a1", "End0End1"]
