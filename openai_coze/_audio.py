@@ -48,8 +48,7 @@ async def speech(hub: Hub, exchange: Exchange) -> None:
     voice = _voice(body.get("voice"), hub.settings.voices)
     client = client_of(hub, exchange)
     parts = parts_of(_text(body))
-    speed = body.get("speed")
-    rate = None if speed is None else float(speed)
+    rate = _speed(body.get("speed"))
 
     async def say() -> None:
         wrapped = kind == "wav" and len(parts) > 1  # files of their own cannot be joined
@@ -84,13 +83,19 @@ async def _said(
 
 def _format(body: Mapping[str, Any]) -> tuple[SpeechFormat, str]:
     wanted = body.get("response_format") or "mp3"
-    if wanted not in _FORMATS:
+    if not isinstance(wanted, str) or wanted not in _FORMATS:
         raise Refused(
             f"response_format must be one of {', '.join(_FORMATS)}", param="response_format"
         )
-    if body.get("stream_format") not in {None, "audio"}:
+    if (body.get("stream_format") or "audio") != "audio":
         raise Refused("stream_format must be 'audio'", param="stream_format")
     return _FORMATS[wanted]
+
+
+def _speed(value: Any) -> float | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise Refused("speed must be a number", param="speed")
+    return None if value is None else float(value)
 
 
 def _text(body: Mapping[str, Any]) -> str:

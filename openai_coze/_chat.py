@@ -6,6 +6,8 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import aclosing
+from typing import Final
+from urllib.parse import quote
 
 from coze_core import CozeError
 from coze_core.dialog import AsyncDialogue, Result
@@ -19,6 +21,10 @@ from openai_coze._observe import LOG
 from openai_coze._request import Wanted, wanted_of_chat
 from openai_coze._settings import BotModel
 from openai_coze._writer import Writer
+
+# Of fields without effect; callers make their names up, and heads of answers have bounds.
+_LONGEST_NAME: Final = 64
+_MOST_NAMES: Final = 50
 
 
 async def chat_completions(hub: Hub, exchange: Exchange) -> None:
@@ -132,7 +138,9 @@ def headers_of(
     """
     found = {"x-coze-bot-id": answering.way.id, "x-accel-buffering": "no"}
     if wanted.ignored:
-        found["x-coze-ignored"] = ", ".join(wanted.ignored)
+        found["x-coze-ignored"] = ", ".join(
+            quote(name[:_LONGEST_NAME]) for name in wanted.ignored[:_MOST_NAMES]
+        )
     if result is not None and result.turn.log_id:
         found["x-coze-logid"] = result.turn.log_id
     return found

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -15,6 +17,8 @@ from openai_coze._access import Caller
 from openai_coze._problems import Problem, Refused
 
 _JSON: Final = "application/json; charset=utf-8"
+_CONTROLS: Final = re.compile(rb"[\x00-\x1f\x7f]")
+_DEEPEST: Final = 256  # levels of a body: what reads it further on goes down by recursion
 
 
 class Gone(Exception):  # noqa: N818 - what the caller did
@@ -105,13 +109,7 @@ class Exchange:
             message = await self.receive()
             parts.append(message.get("body", b""))
             more = message.get("more_body", False)
-        try:
-            value = json.loads(b"".join(parts))
-        except (ValueError, RecursionError) as error:
-            raise Refused(f"the body is not JSON: {error}") from error
-        if not isinstance(value, dict):
-            raise Refused("the body must be a JSON object")
-        return value
+        return _object_of(b"".join(parts))
 
     async def until_gone(self) -> None:
         """Wait until the caller goes away."""
@@ -135,7 +133,8 @@ class Exchange:
             **(headers or {}),
         }
         raw = [
-            (name.encode(), value.encode("latin-1", "replace")) for name, value in fields.items()
+            (name.encode(), _CONTROLS.sub(b"?", value.encode("latin-1", "replace")))
+            for name, value in fields.items()
         ]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
 
@@ -160,6 +159,45 @@ class Exchange:
     async def refuse(self, problem: Problem) -> None:
         """Send an error, as long as nothing has been sent."""
         await self.answer({"error": problem.error}, status=problem.status, headers=problem.headers)
+
+
+def _object_of(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body, parse_constant=_no_number, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"the body is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise Refused("the body must be a JSON object")
+    if _is_too_deep(value):
+        raise Refused(f"the body is nested too deeply: {_DEEPEST} levels at most")
+    if b"\\ud" in body or b"\\uD" in body:
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise Refused(
+                "the body has half of a character (a lone surrogate): was a text cut in the "
+                "middle of one? / 请求中含有不完整的字符（孤立代理项）"
+            ) from error
+    return value
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text[:20])
+
+
+def _is_too_deep(value: dict[str, Any]) -> bool:
+    level: list[Any] = [value]
+    for _ in range(_DEEPEST):
+        inner = (i.values() if isinstance(i, dict) else i for i in level if i)
+        level = [member for i in inner for member in i if isinstance(member, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _too_large(most: int | None) -> Refused:

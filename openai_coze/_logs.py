@@ -22,7 +22,8 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             told["exception"] = self.formatException(record.exc_info)
-        return json.dumps(told, ensure_ascii=False, default=str)
+        line = json.dumps(told, ensure_ascii=False, default=str)
+        return line.encode("utf-8", "backslashreplace").decode()
 
 
 def log_to_stderr(*, as_json: bool, level: str = "INFO") -> None:

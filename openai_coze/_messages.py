@@ -39,7 +39,7 @@ def instructed_last(entries: list[Entry]) -> list[Entry]:
 def _entry(message: Any, where: str) -> Entry:
     if not isinstance(message, Mapping):
         raise Refused(f"{where} must be an object", param=where)
-    role = message.get("role")
+    role = role_of(message, where)
     text, media = words_of(message.get("content"), f"{where}.content")
     if role in {"system", "developer"}:
         if media:
@@ -63,6 +63,22 @@ def _entry(message: Any, where: str) -> Entry:
     )
 
 
+def role_of(message: Mapping[str, Any], where: str) -> str:
+    """Return who says a message.
+
+    Args:
+        message: The message.
+        where: What to call it in an error.
+
+    Raises:
+        Refused: It is no text.
+    """
+    role = message.get("role")
+    if not isinstance(role, str):
+        raise Refused(f"{where}.role must be text, not {role!r}", param=f"{where}.role")
+    return role
+
+
 def calls_of(calls: Any, where: str) -> tuple[CallEntry, ...]:
     """Return the calls that an assistant made.
 
@@ -73,6 +89,8 @@ def calls_of(calls: Any, where: str) -> tuple[CallEntry, ...]:
     Raises:
         Refused: Something that is no call.
     """
+    if calls is not None and not isinstance(calls, list):
+        raise Refused(f"{where} must be a list", param=where)
     found: list[CallEntry] = []
     for call in calls or ():
         function = call.get("function") if isinstance(call, Mapping) else None
@@ -107,10 +125,13 @@ def words_of(content: Any, where: str) -> tuple[str, tuple[Media, ...]]:
 
 
 def _take(part: Any, where: str, texts: list[str], media: list[Media]) -> None:
-    kind = part.get("type") if isinstance(part, Mapping) else None
     if isinstance(part, str):
         texts.append(part)
-    elif kind in _TEXT:
+        return
+    kind = part.get("type") if isinstance(part, Mapping) else None
+    if not isinstance(kind, str):
+        raise Refused(f"{where} must be an object with a type", param=where)
+    if kind in _TEXT:
         texts.append(str(part.get(_TEXT[kind]) or ""))
     elif kind in _MEDIA:
         try:

@@ -75,5 +75,11 @@ class _Lines:
             **exchange.facts,
         }
         told = {name: value for name, value in facts.items() if value is not None}
-        text = " ".join(f"{name}={value}" for name, value in told.items())
+        text = " ".join(f"{name}={_in_a_line(value)}" for name, value in told.items())
         LOG.info("request %s", text, extra={"facts": told})
+
+
+def _in_a_line(value: object) -> str:
+    """Return a fact so that no caller can write a line of their own with it."""
+    text = str(value)
+    return text if text.isprintable() and " " not in text else repr(text)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from coze_core.dialog import (
@@ -13,11 +12,11 @@ from coze_core.dialog import (
     ResponseFormat,
     ask_of,
     bot_of_id,
-    suggestion,
 )
 from openai_coze._messages import entries_of
+from openai_coze._options import bound_bot, mapping, options_of
 from openai_coze._problems import Refused
-from openai_coze._settings import OPTIONS, BotRoute
+from openai_coze._settings import BotRoute
 
 # What every chat has unless a model's settings or the request say otherwise.
 _DEFAULTS: Final[dict[str, Any]] = {
@@ -63,7 +62,7 @@ _KNOWN: Final = frozenset(
 )
 _NO_EFFECT: Final[tuple[Any, ...]] = (None, False, [], {}, "auto", "default")
 _BOT: Final = "bot_id"
-_VARIABLE: Final = re.compile(r"[A-Za-z_]+")
+_LONGEST_NAME: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +176,12 @@ def refuse_others(body: Mapping[str, Any]) -> None:
     Raises:
         Refused: What that is.
     """
-    if body.get("n") not in {None, 1}:
+    answers = body.get("n")
+    if answers is not None and answers != 1:
         raise Refused("n is not supported: a Coze bot gives one answer", param="n")
     if body.get("functions") or body.get("function_call"):
         raise Refused("functions are an old form: send tools and tool_choice", param="functions")
-    modalities = body.get("modalities") or ["text"]
-    if list(modalities) != ["text"]:
+    if (body.get("modalities") or ["text"]) != ["text"]:
         raise Refused(
             "only text is answered: use /v1/audio/speech to have it said", param="modalities"
         )
@@ -195,7 +194,7 @@ def model_of(body: Mapping[str, Any]) -> str:
         Refused: There is none.
     """
     model = body.get("model")
-    if not isinstance(model, str) or not model.strip():
+    if not isinstance(model, str) or not model.strip() or len(model) > _LONGEST_NAME:
         raise Refused("model must name one of /v1/models", param="model")
     return model
 
@@ -206,41 +205,6 @@ def user_of(body: Mapping[str, Any]) -> str | None:
     if user is not None and not isinstance(user, str):
         raise Refused("user must be text", param="user")
     return user
-
-
-def bound_bot(body: Mapping[str, Any]) -> str | None:
-    """Return the bot that the caller names, or None."""
-    bot_id = mapping(body, "coze").get(_BOT)
-    return str(bot_id) if bot_id else None
-
-
-def options_of(body: Mapping[str, Any], tools: Any, choice: Any) -> dict[str, Any]:
-    """Return the options of a chat: from `metadata`, `coze`, and the tools.
-
-    Args:
-        body: The request.
-        tools: Its tools, in the form of chat completions.
-        choice: Which of them must be called.
-
-    Raises:
-        Refused: An option that does not exist.
-    """
-    given = {name: value for name, value in mapping(body, "coze").items() if name != _BOT}
-    for name in given.keys() - OPTIONS:
-        raise Refused(
-            f"coze has no option {name!r}{suggestion(name, OPTIONS)}", param=f"coze.{name}"
-        )
-    metadata = dict(mapping(body, "metadata"))
-    conversation = metadata.pop("conversation_id", None)
-    if conversation:
-        given.setdefault("conversation_id", str(conversation))
-    for name, value in metadata.items():
-        # Names that a prompt can have are variables of it; others are stored with the chat.
-        kind = "custom_variables" if _VARIABLE.fullmatch(name) else "meta_data"
-        given[kind] = {name: str(value), **(given.get(kind) or {})}
-    if tools is not None and not isinstance(tools, list):
-        raise Refused("tools must be a list", param="tools")
-    return {**given, "tools": tools or None, "tool_choice": choice if tools else None}
 
 
 def format_of(value: Any) -> ResponseFormat | None:
@@ -254,9 +218,11 @@ def format_of(value: Any) -> ResponseFormat | None:
     if not isinstance(value, Mapping):
         raise Refused("response_format must be an object", param="response_format")
     try:
-        return ResponseFormat.from_openai(value)
+        found = ResponseFormat.from_openai(value)
     except ValueError as error:
         raise Refused(str(error), param="response_format") from error
+    # One caller's regular expression could hold up all the others.
+    return replace(found, patterns=False) if found is not None else None
 
 
 def _stops(value: Any) -> tuple[str, ...]:
@@ -271,17 +237,3 @@ def ignored(body: Mapping[str, Any], known: frozenset[str]) -> tuple[str, ...]:
     return tuple(
         name for name, value in body.items() if name not in known and value not in _NO_EFFECT
     )
-
-
-def mapping(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return a field that is an object, or an empty one.
-
-    Raises:
-        Refused: It is something else.
-    """
-    value = body.get(name)
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise Refused(f"{name} must be an object", param=name)
-    return value

@@ -45,11 +45,11 @@ def place_of(id: str) -> tuple[str, str]:
     try:
         parts = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         conversation_id, bot_id, _ = parts
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         conversation_id = bot_id = None
     if not (id.startswith(_PORTABLE) and conversation_id and bot_id):
         raise Refused(
-            f"there is no response {id!r} to go on from: send the whole input instead",
+            f"there is no response {id[:80]!r} to go on from: send the whole input instead",
             status=404,
             code="previous_response_not_found",
             param="previous_response_id",

@@ -7,19 +7,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from coze_core.dialog import CallEntry, Entry, ResponseFormat
-from openai_coze._messages import instructed_last, words_of
+from openai_coze._messages import instructed_last, role_of, words_of
+from openai_coze._options import bound_bot, mapping, options_of
 from openai_coze._problems import Refused
-from openai_coze._request import (
-    Wanted,
-    bound_bot,
-    format_of,
-    ignored,
-    mapping,
-    model_of,
-    options_of,
-    refuse_others,
-    user_of,
-)
+from openai_coze._request import Wanted, format_of, ignored, model_of, refuse_others, user_of
 from openai_coze._response_ids import place_of
 
 _KNOWN: Final = frozenset(
@@ -59,9 +50,11 @@ def wanted_of_response(body: Mapping[str, Any], *, most_messages: int) -> Wanted
     if isinstance(given, list) and len(given) > most_messages:
         raise Refused(f"more than {most_messages} items: send fewer", param="input")
     instructions = body.get("instructions")
+    if instructions is not None and not isinstance(instructions, str):
+        raise Refused("instructions must be text", param="instructions")
     entries = entries_of_input(given)
     if instructions:
-        entries.insert(0, Entry("system", str(instructions)))
+        entries.insert(0, Entry("system", instructions))
     options = options_of(body, _tools(body.get("tools")), body.get("tool_choice"))
     bot_id = bound_bot(body)
     if previous := body.get("previous_response_id"):
@@ -118,7 +111,7 @@ def _take(item: Any, where: str, entries: list[Entry]) -> None:
 
 
 def _message(item: Mapping[str, Any], where: str) -> Entry:
-    role = item.get("role")
+    role = role_of(item, where)
     text, media = words_of(item.get("content"), f"{where}.content")
     if role in {"system", "developer"}:
         if media:

@@ -25,11 +25,13 @@ class ResponseFormat:
         schema: The JSON schema, or None for any JSON object.
         name: What the schema is called.
         check: A further test of the JSON text: returns what is wrong with it, or None.
+        patterns: Whether regular expressions of the schema are tried; not those of strangers.
     """
 
     schema: Mapping[str, Any] | None = None
     name: str = ""
     check: Callable[[str], str | None] | None = field(default=None, repr=False, compare=False)
+    patterns: bool = True
 
     @classmethod
     def from_openai(
@@ -89,7 +91,9 @@ class ResponseFormat:
             return f"it is not JSON ({error})"
         if not isinstance(value, dict):
             return "it is not a JSON object"
-        wrong = mismatch(value, self.schema) if self.schema is not None else None
+        wrong = None
+        if self.schema is not None:
+            wrong = mismatch(value, self.schema, patterns=self.patterns)
         return wrong or (self.check(text) if self.check is not None else None)
 
     def repair(self, problem: str) -> str:

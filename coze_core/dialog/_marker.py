@@ -209,7 +209,7 @@ def _unpacked(id: str) -> list[str] | None:
     text = id.removeprefix(_PORTABLE)
     try:
         parts = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(parts, list) or len(parts) != 4:
         return None

@@ -30,41 +30,60 @@ _BOUNDS: Final[tuple[tuple[str, Callable[[float, float], bool], str], ...]] = (
     ("exclusiveMaximum", operator.ge, "less than"),
 )
 _DEEPEST: Final = 40  # schemas may refer to themselves
+_MOST: Final = 100_000  # steps of one check: choices that refer to choices double with each level
 
 
-def mismatch(value: object, schema: Mapping[str, Any]) -> str | None:
+class _Root:
+    """The whole schema, and how much work it may still make.
+
+    Args:
+        schema: The schema.
+        patterns: Whether patterns are tried.
+    """
+
+    __slots__ = ("left", "patterns", "schema")
+
+    def __init__(self, schema: Mapping[str, Any], *, patterns: bool) -> None:
+        self.schema = schema
+        self.patterns = patterns
+        self.left = _MOST
+
+
+def mismatch(value: object, schema: Mapping[str, Any], *, patterns: bool = True) -> str | None:
     """Return in a sentence how a value does not fit, or None if it does.
 
     Args:
         value: The value.
         schema: The JSON schema.
+        patterns: Whether regular expressions in it are tried: those of strangers can take forever.
 
     Example:
         >>> mismatch({}, {"type": "object", "required": ["name"]})
         "the value has no 'name'"
     """
-    return _mismatch(value, schema, schema, "the value", 0)
+    return _mismatch(value, schema, _Root(schema, patterns=patterns), "the value", 0)
 
 
-def _mismatch(
-    value: object, schema: object, root: Mapping[str, Any], where: str, depth: int
-) -> str | None:
-    if not isinstance(schema, Mapping) or depth > _DEEPEST:
+def _mismatch(value: object, schema: object, root: _Root, where: str, depth: int) -> str | None:
+    root.left -= 1
+    if not isinstance(schema, Mapping) or depth > _DEEPEST or root.left < 0:
         return None
     if isinstance(schema.get("$ref"), str):
-        return _mismatch(value, _resolved(schema["$ref"], root), root, where, depth + 1)
+        return _mismatch(value, _resolved(schema["$ref"], root.schema), root, where, depth + 1)
     for some in ("anyOf", "oneOf"):
         choices = schema.get(some)
         if isinstance(choices, list) and choices:
             wrong = [_mismatch(value, choice, root, where, depth + 1) for choice in choices]
             if all(wrong):
                 return wrong[0] if len(wrong) == 1 else f"{where} fits none of its types"
-    for part in schema.get("allOf") or ():
+    parts = schema.get("allOf")
+    for part in parts if isinstance(parts, list) else ():
         if wrong_part := _mismatch(value, part, root, where, depth + 1):
             return wrong_part
     return (
         _wrong_kind(value, schema, where)
         or _wrong_range(value, schema, where)
+        or (_wrong_pattern(value, schema, where) if root.patterns else None)
         or _wrong_members(value, schema, root, where, depth)
     )
 
@@ -80,9 +99,10 @@ def _resolved(ref: str, root: Mapping[str, Any]) -> object:
 
 def _wrong_kind(value: object, schema: Mapping[str, Any], where: str) -> str | None:
     kinds = schema.get("type")
-    names = [kinds] if isinstance(kinds, str) else list(kinds or ())
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    names = [k for k in kinds if isinstance(k, str)] if isinstance(kinds, list | tuple) else []
     if names and not any(name not in _TYPES or _TYPES[name](value) for name in names):
-        return f"{where} must be of type {' or '.join(map(str, names))}"
+        return f"{where} must be of type {' or '.join(names)}"
     options = schema.get("enum")
     if isinstance(options, list) and value not in options:
         return f"{where} must be one of {options}"
@@ -104,6 +124,10 @@ def _wrong_range(value: object, schema: Mapping[str, Any], where: str) -> str | 
         most = most if isinstance(most, int) else len(value)
         if not least <= len(value) <= most:
             return f"{where} has the wrong length, {len(value)}"
+    return None
+
+
+def _wrong_pattern(value: object, schema: Mapping[str, Any], where: str) -> str | None:
     pattern = schema.get("pattern")
     if isinstance(value, str) and isinstance(pattern, str):
         try:
@@ -115,14 +139,15 @@ def _wrong_range(value: object, schema: Mapping[str, Any], where: str) -> str | 
 
 
 def _wrong_members(
-    value: object, schema: Mapping[str, Any], root: Mapping[str, Any], where: str, depth: int
+    value: object, schema: Mapping[str, Any], root: _Root, where: str, depth: int
 ) -> str | None:
     if isinstance(value, Mapping):
         required = schema.get("required")
         for name in required if isinstance(required, list) else ():
-            if name not in value:
+            if isinstance(name, str) and name not in value:
                 return f"{where} has no {name!r}"
-        properties = schema.get("properties") or {}
+        properties = schema.get("properties")
+        properties = properties if isinstance(properties, Mapping) else {}
         patterns = schema.get("patternProperties")
         for name, member in value.items():
             inner = properties.get(name, None if patterns else schema.get("additionalProperties"))

@@ -1,0 +1,172 @@
+"""Requests that no client of OpenAI's makes: each gets a clear error, and none hurts the others."""
+
+import json
+import logging
+import time
+
+import httpx
+import pytest
+from serving import KEY
+
+from openai_coze import create_app
+from openai_coze._logs import JsonLines
+
+HEADERS = {"Authorization": f"Bearer {KEY}"}
+HI = {"role": "user", "content": "hi"}
+
+
+@pytest.fixture
+def post(serve, settings_for):
+    """Posts a body to a gateway before the bot `echo`: `post("chat/completions", {...})`."""
+    url = serve(create_app(settings_for("echo")))
+
+    def send(path, body, **others):
+        if not isinstance(body, bytes):
+            body = json.dumps({"model": "echo", **body}).encode()
+        return httpx.post(f"{url}/v1/{path}", content=body, headers=HEADERS, **others)
+
+    return send
+
+
+def nested(levels):
+    value = {}
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"n": []}, "n"),
+        ({"modalities": 5}, "modalities"),
+        ({"model": "m" * 1000}, "model"),
+        ({"tools": [None]}, "tools[0]"),
+        ({"messages": [{"role": [], "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "user", "content": [{"type": {}}]}]}, "messages[0].content[0]"),
+        ({"messages": [{"role": "assistant", "tool_calls": 5}]}, "messages[0].tool_calls"),
+        ({"coze": {"history": []}}, "coze.history"),
+        ({"coze": {"system": {}}}, "coze.system"),
+        ({"coze": {"tool_calling": []}}, "coze.tool_calling"),
+        ({"coze": {"on_stale_chat": {}}}, "coze.on_stale_chat"),
+        ({"coze": {"meta_data": "x"}}, "coze.meta_data"),
+        ({"coze": {"custom_variables": 1}}, "coze.custom_variables"),
+        ({"coze": {"busy_timeout": {}}}, "coze.busy_timeout"),
+    ],
+)
+def test_a_wrong_type_is_named(post, fields, param):
+    reply = post("chat/completions", {"messages": [HI], **fields})
+    assert reply.status_code == 400
+    assert reply.json()["error"]["param"] == param
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "param"),
+    [
+        ("responses", {"input": [{"role": [], "content": "x"}]}, "input[0].role"),
+        ("responses", {"input": "x", "instructions": ["x"]}, "instructions"),
+        ("audio/speech", {"input": "x", "response_format": {}}, "response_format"),
+        ("audio/speech", {"input": "x", "stream_format": []}, "stream_format"),
+        ("audio/speech", {"input": "x", "speed": []}, "speed"),
+    ],
+)
+def test_a_wrong_type_is_named_on_the_other_routes(post, path, fields, param):
+    reply = post(path, {"voice": "7350000000000000001", **fields})
+    assert reply.status_code == 400
+    assert reply.json()["error"]["param"] == param
+
+
+def test_options_that_are_null_are_as_if_they_were_absent(post):
+    options = dict.fromkeys(["system", "busy_timeout", "publish_status", "custom_variables"])
+    assert post("chat/completions", {"messages": [HI], "coze": options}).status_code == 200
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_what_is_no_number_of_json_is_not_passed_on(post, number):
+    body = f'{{"model": "echo", "input": "hi", "top_p": {number}}}'
+    reply = post("responses", body.encode())
+    assert reply.status_code == 400
+    assert "not JSON" in reply.json()["error"]["message"]
+
+
+def test_half_a_character_is_refused_in_words(post):
+    reply = post("chat/completions", {"messages": [{"role": "user", "content": "\ud83d"}]})
+    assert reply.status_code == 400
+    assert "surrogate" in reply.json()["error"]["message"]
+    whole = {"messages": [{"role": "user", "content": "\N{GRINNING FACE}"}]}
+    answer = post("chat/completions", whole).json()
+    assert answer["choices"][0]["message"]["content"] == "\N{GRINNING FACE}"
+
+
+@pytest.mark.parametrize("path", ["chat/completions", "responses"])
+def test_bodies_nested_without_end_are_refused(post, path):
+    schema = {"type": "json_schema", "name": "x", "schema": nested(900)}
+    formats = {"response_format": {**schema, "json_schema": schema}, "text": {"format": schema}}
+    reply = post(path, {"messages": [HI], "input": "hi", **formats})
+    assert reply.status_code == 400
+    assert "too deeply" in reply.json()["error"]["message"]
+
+
+def test_ids_nested_without_end_are_no_ids(post):
+    import base64
+
+    deep = base64.urlsafe_b64encode(b"[" * 100_000).decode()
+    reply = post("responses", {"input": "hi", "previous_response_id": f"resp_cz1{deep}"})
+    assert reply.status_code == 404
+    result = {"role": "tool", "tool_call_id": f"cz1.{deep}", "content": "4"}
+    assert post("chat/completions", {"messages": [HI, result]}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name", ["a\r\nset-cookie: x=1", "\0", "\N{CJK UNIFIED IDEOGRAPH-4E2D}", "a" * 100_000]
+)
+def test_names_of_fields_cannot_break_the_head_of_an_answer(post, name):
+    reply = post("chat/completions", {"messages": [HI], name: 1})
+    assert reply.status_code == 200
+    assert "set-cookie" not in reply.headers
+    assert len(reply.headers["x-coze-ignored"]) < 1000
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": 5},
+        {"type": [[]]},
+        {"allOf": 5},
+        {"properties": 5},
+        {"required": [[]]},
+    ],
+)
+def test_a_schema_that_is_none_does_no_harm(post, schema):
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    said = [{"role": "user", "content": '{"a": 1}'}]
+    reply = post("chat/completions", {"messages": said, "response_format": form})
+    assert reply.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {"pattern": "^(a+)+$"}}},
+        {"anyOf": [{"$ref": "#"}] * 4, "minProperties": 9, "required": ["b"]},
+    ],
+    ids=["pattern", "choices"],
+)
+def test_a_caller_s_schema_cannot_keep_the_gateway_busy(post, schema):
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    said = [{"role": "user", "content": json.dumps({"a": "a" * 40 + "!"})}]
+    began = time.monotonic()
+    post("chat/completions", {"messages": said, "response_format": form}, timeout=60)
+    assert time.monotonic() - began < 30  # else it takes days
+
+
+def test_a_caller_cannot_write_lines_into_the_log(post, serve, caplog):
+    caplog.set_level(logging.INFO, logger="openai_coze")
+    forged = "x\n2026-01-01 INFO request caller=key:admin status=200"
+    assert post("chat/completions", {"messages": [HI], "model": forged}).status_code == 404
+    serve.stop()
+    (record,) = [r for r in caplog.records if r.name == "openai_coze" and hasattr(r, "facts")]
+    assert "\n" not in record.getMessage()
+    assert "caller=key:tests" in record.getMessage()
+    record.facts["model"] = "\ud800"
+    assert JsonLines().format(record).encode()
