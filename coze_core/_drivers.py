@@ -321,7 +321,9 @@ class AsyncDriver:
         if isinstance(step, Work):
             if inspect.iscoroutinefunction(step.function):
                 return await step.function()
-            return await anyio.to_thread.run_sync(step.function)
+            # Such as a lambda around an asynchronous function; trio lets no thread return that.
+            [outcome] = await anyio.to_thread.run_sync(lambda: [step.function()])
+            return await outcome if inspect.isawaitable(outcome) else outcome
         if isinstance(step, Sleep):
             await anyio.sleep(step.seconds)
         elif isinstance(step, Wait):

@@ -169,7 +169,7 @@ class Interrupt(WireModel):
         question: The text that the node has shown, if any.
     """
 
-    event_id: str = ""
+    event_id: Id = ""
     type: OptionalNumber = None
     data: Text = ""
     required_parameters: dict[str, WorkflowParameter] = Field(default_factory=dict)

@@ -406,18 +406,26 @@ class CozeToolSpec(ModelClients, BaseToolSpec):
         for id, info in zip(self._workflow_ids, workflows, strict=True):
             fixed, options = dict(self._parameters.get(id, {})), dict(self._options.get(id, {}))
             call = WorkflowCall(id, fixed, options, self._max_seconds)
-            tools.append(CozeWorkflowTool(self, info, call, on_question=self._on_question))
+            name = _another(tools, tool_name(info.detail.workflow_name, f"workflow_{id}"), id)
+            asked = self._on_question
+            tools.append(CozeWorkflowTool(self, info, call, name=name, on_question=asked))
         for id, bot in zip(self._bot_ids, bots, strict=True):
             tools.append(
                 CozeBotTool(
                     self,
                     id,
-                    name=tool_name(bot.name, f"bot_{id}"),
+                    name=_another(tools, tool_name(bot.name, f"bot_{id}"), id),
                     description=bot.description or f"Asks the assistant {bot.name}.",
                     user_id=self._user_id,
                 )
             )
         return tools
+
+
+def _another(tools: Sequence[FunctionTool], name: str, id: str) -> str:
+    """Return a name that none of the tools has: an agent would lose one of two."""
+    known = {tool.metadata.get_name() for tool in tools}
+    return f"{name[: 63 - len(id)]}_{id}" if name in known else name
 
 
 def _no_positions(args: tuple[Any, ...]) -> None:

@@ -104,3 +104,8 @@ def test_a_workflow_that_asks_is_no_retriever(emulator, reached):
 def test_a_setting_that_does_not_exist_is_refused():
     with pytest.raises(TypeError, match="no setting colour"):
         llamaindex_coze.CozeWorkflowRetriever("1", colour="red")
+
+
+def test_an_output_nested_too_deeply_is_no_list_of_passages():
+    with pytest.raises(ValueError, match="no list of passages"):
+        passages_of("[" * 100_000)

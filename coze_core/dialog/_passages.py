@@ -58,7 +58,7 @@ def _list(value: Any, name: str | None) -> list[Any] | None:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     if isinstance(value, list):
         return value

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
+from coze_core._auth import check_token
 from coze_core._flow import Flow, work
 from coze_core.oauth._grants import OAuthToken
 
@@ -26,6 +27,7 @@ class FunctionAuth:
 
     Raises:
         TypeError: Not a function.
+        ValueError: A max_age that no token could reach.
 
     Example:
         >>> client = CozeClient(auth=FunctionAuth(lambda: vault.read("coze")))  # doctest: +SKIP
@@ -40,6 +42,8 @@ class FunctionAuth:
     ) -> None:
         if not callable(function):
             raise TypeError("FunctionAuth takes a function that returns the token")
+        if not max_age > 0:
+            raise ValueError("max_age must be more than 0: the seconds that a token is used for")
         self._function = function
         self._max_age = max_age
         self._clock = clock
@@ -63,12 +67,16 @@ class FunctionAuth:
 
         Raises:
             TypeError: It returned something else than a token.
+            ValueError: It returned what cannot be a token, such as an empty text.
         """
         present = self.token()
         if present is not None and present != stale:
             return
         found: object = yield from work(self._function)
         now = self._clock()
+        if isinstance(found, OAuthToken | str):
+            # What cannot be sent is not kept: the next call asks again.
+            check_token(found if isinstance(found, str) else found.access_token)
         if isinstance(found, OAuthToken):
             self._kept = found.access_token, min(found.expires_at, now + self._max_age)
         elif isinstance(found, str):

@@ -21,6 +21,7 @@ from coze_core import (
     CozeClient,
     DeviceCode,
     FileStore,
+    FunctionAuth,
     JWTAuth,
     MemoryStore,
     OAuthError,
@@ -540,3 +541,37 @@ def test_a_forked_process_does_not_hold_the_lock_of_a_token_file(tmp_path):
     command = [sys.executable, "-W", "ignore", "-c", _HOLDS_ON, str(tmp_path / "tokens.json")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.stdout == "True\n", done.stderr
+
+
+# -- functions
+
+
+class Asynchronous:
+    async def __call__(self):
+        return "pat_x"
+
+    def later(self):
+        return self()
+
+
+@pytest.mark.parametrize("function", [Asynchronous(), Asynchronous().later])
+@pytest.mark.anyio
+async def test_whatever_returns_an_awaitable_is_an_asynchronous_function(function):
+    with Tokens() as tokens:
+        auth = FunctionAuth(function)
+        async with AsyncCozeClient(auth=auth, base_url=tokens.server.base_url) as client:
+            assert (await client.users.me()).user_name == "ann"
+
+
+def test_what_is_no_token_is_not_kept_and_a_token_must_live_for_a_while():
+    given = ["", "two words", "pat_x"]
+    with Tokens() as tokens:
+        auth = FunctionAuth(lambda: given.pop(0))
+        with CozeClient(auth=auth, base_url=tokens.server.base_url) as client:
+            for said in ("empty", "white space"):
+                with pytest.raises(ValueError, match=said):
+                    client.users.me()
+            assert client.users.me().user_name == "ann"
+    for age in (0, -1, float("nan")):
+        with pytest.raises(ValueError, match="max_age"):
+            FunctionAuth(lambda: "pat_x", max_age=age)

@@ -660,3 +660,12 @@ def test_nodes_that_take_turns_and_begin_anew_are_kept_apart():
         if title == "End":
             assert run.output == ("End0" if position == 0 else "End0End1")
     assert [node.text for node in run.nodes] == ["a0a1", "b0b1", "a0a1", "End0End1"]
+
+
+@pytest.mark.parametrize("id", [77, "77"])
+def test_an_interrupt_whose_id_is_a_number_can_be_answered(id):
+    data = {"interrupt_data": {"event_id": id, "type": "2"}}
+    frame = ServerSentEvent("Interrupt", json.dumps(data).encode(), "0")
+    run = WorkflowRun("1")
+    run.apply(read_workflow_events([frame])[0])
+    assert (run.interrupt.event_id, run.interrupt.type) == ("77", 2)

@@ -608,4 +608,8 @@ def test_calls_of_one_node_do_not_take_each_others_outcomes(tool_of, way):
     told = go(asks_for(tool, {"who": "Ann"}, {"who": "Ben"}))
     while "__interrupt__" in told:
         told = go(Command(resume="Rome"))
-    assert [each.content for each in told["messages"][-2:]] == ["Rome for Ann", "Rome for Ben"]
+    ann, ben = (each.content for each in told["messages"][-2:])
+    # In another order than before, one may be an error: what is answered is answered once.
+    assert "for Ben" not in ann
+    assert "for Ann" not in ben
+    assert {ann, ben} & {"Rome for Ann", "Rome for Ben"}

@@ -259,3 +259,13 @@ def test_an_input_may_have_any_name(tool_of, agent, name):
         return str(await agent(tool, {shown: "hi"}).run("go"))
 
     assert asyncio.run(main()) == "hi"
+
+
+def test_workflows_that_would_have_one_name_have_two(emulator, reached):
+    async def told(_, __):
+        yield Output({"output": "x"})
+
+    made = [emulator.add_workflow(Workflow(name, told)) for name in ("天气 v2", "查询 v2")]
+    ids = [emulator.workflow_id(each.name) for each in made]
+    tools = CozeToolSpec(workflow_ids=ids, **reached).to_tool_list()
+    assert [tool.metadata.name for tool in tools] == ["v2", f"v2_{ids[1]}"]
