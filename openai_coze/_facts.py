@@ -7,12 +7,20 @@ from typing import Any, Final
 
 from coze_core.dialog import Result, playable
 
-_REASONS: Final = {"tool_calls": "tool_calls"}
+# A question is a whole answer. What ended in any other way (cancelled by somebody, given up by the
+# server) is not, and OpenAI has one word for answers that lack their end.
+_REASONS: Final = {"tool_calls": "tool_calls", "stop": "stop", "question": "stop"}
+_CUT: Final = "length"
 
 
 def finish_reason(result: Result) -> str:
     """Return why an answer ended, in OpenAI's words; Coze's own stand in its facts."""
-    return _REASONS.get(result.finish_reason, "stop")
+    return _REASONS.get(result.finish_reason, _CUT)
+
+
+def is_whole(result: Result) -> bool:
+    """Whether an answer has its end."""
+    return finish_reason(result) != _CUT
 
 
 def usage_of(result: Result) -> dict[str, int] | None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from coze_core.dialog import CallPiece, Piece, Result
 from openai_coze._chunks import data
-from openai_coze._facts import facts_of, usage_of
+from openai_coze._facts import facts_of, is_whole, usage_of
 from openai_coze._items import Event, Items
 
 # What a response repeats of its request.
@@ -84,8 +84,9 @@ class ResponseWriter:
             result: The whole answer.
         """
         last = self._events(self._items.close())
+        response = self._ended(result)
         return last + self._events(
-            [{"type": "response.completed", "response": self._completed(result)}]
+            [{"type": f"response.{response['status']}", "response": response}]
         )
 
     def failure(self, error: Mapping[str, Any]) -> bytes:
@@ -117,11 +118,13 @@ class ResponseWriter:
         list(self._items.close())
         for call in result.calls:
             list(self._items.call(call))
-        return self._completed(result)
+        return self._ended(result)
 
-    def _completed(self, result: Result) -> dict[str, Any]:
+    def _ended(self, result: Result) -> dict[str, Any]:
         usage = usage_of(result)
-        response = self._response("completed")
+        response = self._response("completed" if is_whole(result) else "incomplete")
+        if not is_whole(result):
+            response["incomplete_details"] = {"reason": "max_output_tokens"}  # as `length` in chats
         if usage is not None:
             # Coze tells no details; the clients' types want them all the same.
             response["usage"] = {

@@ -65,8 +65,8 @@ def test_a_wrong_type_is_named(post, fields, param):
     [
         ("responses", {"input": [{"role": [], "content": "x"}]}, "input[0].role"),
         ("responses", {"input": "x", "instructions": ["x"]}, "instructions"),
-        ("audio/speech", {"input": "x", "response_format": {}}, "response_format"),
-        ("audio/speech", {"input": "x", "stream_format": []}, "stream_format"),
+        ("audio/speech", {"input": "x", "response_format": {"a": 1}}, "response_format"),
+        ("audio/speech", {"input": "x", "stream_format": [1]}, "stream_format"),
         ("audio/speech", {"input": "x", "speed": []}, "speed"),
     ],
 )
