@@ -186,6 +186,8 @@ class Turn:
         """
         apply, frame = self.apply, run[0].frame
         taken = [apply(run[0])]
+        if len(run) == 1:
+            return taken
         answer = self._current
         if answer is None or answer.frame is not frame or not answer.parts or answer.complete:
             return [*taken, *map(apply, run[1:])]
