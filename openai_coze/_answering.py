@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from coze_core import CozeError
+from coze_core import CozeError, NotFoundError, PermissionDeniedError
 from coze_core.dialog import AsyncDialogue, CallPiece, Piece, Result, converse_async
 from openai_coze._access import Way
 from openai_coze._health import Health, goes_elsewhere
 from openai_coze._problems import Refused
 from openai_coze._request import Wanted
 from openai_coze._response_ids import conversation_of
+
+# What a caller's ids may be the reason of: it says nothing of the bot that was asked.
+_OF_IDS: Final = (NotFoundError, PermissionDeniedError)
 
 
 class Answering:
@@ -109,7 +112,8 @@ async def answered(
                 await answering.finish()
         except CozeError as error:
             await answering.aclose()
-            health.failed(*way.place, error)
+            if not (wanted.is_bound and isinstance(error, _OF_IDS)):
+                health.failed(*way.place, error)
             moved(way, error)
             if not goes_elsewhere(error):
                 raise

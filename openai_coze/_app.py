@@ -108,10 +108,12 @@ def _middleware(settings: Settings) -> Sequence[Middleware]:
 
 
 async def _no_such_route(_: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
+    known = error if isinstance(error, HTTPException) else HTTPException(500)
+    status = known.status_code
     text = {
         404: "there is no such route: see docs/gateway.md / 网关没有该接口",
         405: "this route takes another method / 请求方法不正确",
     }.get(status, "the request cannot be answered")
     problem = problem_of(Refused(text, status=status, code="unknown_route"))
-    return JSONResponse({"error": problem.error}, status_code=problem.status)
+    # A wrong method is told which ones there are.
+    return JSONResponse({"error": problem.error}, status_code=problem.status, headers=known.headers)

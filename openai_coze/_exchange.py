@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import anyio
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
@@ -18,6 +19,7 @@ from openai_coze._problems import Problem, Refused
 
 _JSON: Final = "application/json; charset=utf-8"
 _CONTROLS: Final = re.compile(rb"[\x00-\x1f\x7f]")
+_SLOWEST: Final = 10_000  # bytes of a body in a second
 _DEEPEST: Final = 256  # levels of a body: what reads it further on goes down by recursion
 
 
@@ -53,6 +55,7 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._left: int | None = None
+        self._until = math.inf
 
     @property
     def path_params(self) -> Mapping[str, str]:
@@ -66,16 +69,18 @@ class Exchange:
 
     # -- the request
 
-    def limit(self, most: int) -> None:
+    def limit(self, most: int, reading: float) -> None:
         """Bound the body.
 
         Args:
             most: Bytes.
+            reading: Seconds that it may take, besides those that its length needs.
 
         Raises:
             Refused: It is larger, by its own word.
         """
         self._left = most
+        self._until = anyio.current_time() + reading
         length = self.headers.get("content-length", "")
         if length.isdigit() and int(length) > most:
             raise _too_large(most)
@@ -85,13 +90,23 @@ class Exchange:
 
         Raises:
             Gone: The caller went away.
-            Refused: The body is too large.
+            Refused: The body is too large, or does not come.
         """
-        message = await self._receive()
+        message: Message | None = None
+        with anyio.CancelScope(deadline=self._until):
+            message = await self._receive()
+        if message is None:
+            raise Refused(
+                "the body of the request did not come in time / 请求体未在规定时间内送达",
+                status=408,
+                code="request_timeout",
+            )
         if message["type"] == "http.disconnect":
             raise Gone
         if self._left is not None:
-            self._left -= len(message.get("body", b""))
+            size = len(message.get("body", b""))
+            self._left -= size
+            self._until += size / _SLOWEST
             if self._left < 0:
                 raise _too_large(None)
         return message

@@ -93,8 +93,10 @@ def _settings(data: Mapping[str, Any], environment: Mapping[str, str], folder: P
     }
     limits = _table(data, "limits")
     _check(limits, Limits.__slots__, "limits")
+    # Else a mistyped key of the gateway would go to Coze as somebody's token.
+    plain = {"pass_through": not _tables(data, "keys"), **data}
     return Settings(
-        **{name: data[name] for name in _PLAIN if name in data},
+        **{name: plain[name] for name in _PLAIN if name in plain},
         limits=Limits(**limits),
         accounts=accounts,
         voices={name: str(id) for name, id in _table(data, "voices").items()},

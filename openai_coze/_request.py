@@ -63,6 +63,7 @@ _KNOWN: Final = frozenset(
 _NO_EFFECT: Final[tuple[Any, ...]] = (None, False, [], {}, "auto", "default")
 _BOT: Final = "bot_id"
 _LONGEST_NAME: Final = 256
+_MOST_STOPS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +230,11 @@ def _stops(value: Any) -> tuple[str, ...]:
     stops = [value] if isinstance(value, str) else value or []
     if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
         raise Refused("stop must be text or a list of texts", param="stop")
+    if len(stops) > _MOST_STOPS or any(len(stop) > _LONGEST_NAME for stop in stops):
+        # Each piece of an answer is compared with the beginnings of all of them.
+        raise Refused(
+            f"stop may have {_MOST_STOPS} texts of {_LONGEST_NAME} characters", param="stop"
+        )
     return tuple(stops)
 
 

@@ -153,6 +153,7 @@ class Limits:
         messages: Messages of a request.
         running: Requests at once; further ones are told to come again.
         seconds: How long one may take.
+        reading: Seconds within which a body must have come, besides one for each 10 kB of it.
         shutdown: Seconds that running requests have left when the worker is told to end.
     """
 
@@ -161,6 +162,7 @@ class Limits:
     messages: int = 1000
     running: int = 1000
     seconds: float = 600.0
+    reading: float = 30.0
     shutdown: int = 60
 
     def __post_init__(self) -> None:

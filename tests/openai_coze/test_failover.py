@@ -146,3 +146,16 @@ def test_a_server_that_is_not_there_is_a_reason_to_ask_another(emulator, gateway
         client.chat.completions.create(model="one", messages=said("hi"))
     assert caught.value.status_code == 502
     assert caught.value.body["coze"]["retryable"] is True
+
+
+@pytest.mark.parametrize("code", [4200, 4101])
+def test_a_caller_s_wrong_conversation_is_nothing_against_the_bot(
+    two, emulator, add_bot, said, code
+):
+    client = two(add_bot(one), add_bot(other))
+    emulator.faults.add(Fault(code=code), path="/v3/chat", times=1)
+    with pytest.raises(openai.APIStatusError):
+        extra = {"coze": {"conversation_id": "1"}}
+        client.chat.completions.create(model="both", messages=said("hi"), extra_body=extra)
+    done = client.chat.completions.create(model="both", messages=said("hi"))
+    assert done.choices[0].message.content == "one"

@@ -242,3 +242,20 @@ def test_several_workers_serve_one_port(program):
     with httpx.Client(transport=httpx.HTTPTransport(retries=10)) as client:
         models = client.get(f"{url}/v1/models", headers=headers).json()
     assert [model["object"] for model in models["data"]] == ["model"]
+
+
+@pytest.mark.parametrize(("told", "open_"), [("", False), ("pass_through = true", True)])
+def test_a_file_with_keys_lets_tokens_in_only_if_it_says_so(tmp_path, told, open_):
+    file = tmp_path / "gateway.toml"
+    file.write_text(
+        f"""
+        {told}
+        [accounts.default]
+        token_env = "MY_TOKEN"
+        [[keys]]
+        name = "alice"
+        key_env = "ALICE"
+        """
+    )
+    found = settings_from_file(file, {"MY_TOKEN": "pat_first", "ALICE": SECRET})
+    assert found.pass_through is open_

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from serving import KEY
 
-from openai_coze import create_app
+from openai_coze import Limits, create_app
 from openai_coze._logs import JsonLines
 
 HEADERS = {"Authorization": f"Bearer {KEY}"}
@@ -39,6 +39,8 @@ def nested(levels):
     ("fields", "param"),
     [
         ({"n": []}, "n"),
+        ({"stop": ["x"] * 17}, "stop"),
+        ({"stop": "x" * 257}, "stop"),
         ({"modalities": 5}, "modalities"),
         ({"model": "m" * 1000}, "model"),
         ({"tools": [None]}, "tools[0]"),
@@ -170,3 +172,27 @@ def test_a_caller_cannot_write_lines_into_the_log(post, serve, caplog):
     assert "caller=key:tests" in record.getMessage()
     record.facts["model"] = "\ud800"
     assert JsonLines().format(record).encode()
+
+
+def test_a_body_that_does_not_come_gives_its_place_back(serve, settings_for):
+    import socket
+
+    limits = Limits(reading=0.2, running=1)
+    url = serve(create_app(settings_for("echo", limits=limits)))
+    host, port = url.removeprefix("http://").split(":")
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
+        "Content-Length: 1000\r\n\r\n{"
+    )
+    with socket.create_connection((host, int(port))) as raw:
+        raw.sendall(head.encode())
+        assert raw.recv(1000).startswith(b"HTTP/1.1 408")
+        body = {"model": "echo", "messages": [HI]}
+        assert httpx.post(f"{url}/v1/chat/completions", json=body, headers=HEADERS).is_success
+
+
+def test_a_wrong_method_is_told_which_one_there_is(serve, settings_for):
+    url = serve(create_app(settings_for("echo")))
+    reply = httpx.put(f"{url}/v1/chat/completions", headers=HEADERS)
+    assert reply.status_code == 405
+    assert reply.headers["allow"] == "POST"
