@@ -21,7 +21,7 @@ from benchmarks import report
 from benchmarks.rows import ROWS, Row
 from benchmarks.runs import PEERS, ROOT, measured, missing_peer, there
 
-OURS = ("ours", "chatcoze", "coze")
+OURS = ("ours", "chatcoze", "coze_")
 ATTEMPTS = 3
 GENEROUS = 1.4
 
