@@ -157,5 +157,6 @@ def dialogue_of(
     Raises:
         ValueError: Options that do not go together.
     """
-    ask = wanted.ask(way.route, wanted.user or user_id, settings)
+    user = wanted.user or settings.get("user_id") or user_id
+    ask = wanted.ask(way.route, user, settings)
     return converse_async(way.client, wanted.entries, ask)

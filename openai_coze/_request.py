@@ -202,7 +202,8 @@ def model_of(body: Mapping[str, Any]) -> str:
 
 def user_of(body: Mapping[str, Any]) -> str | None:
     """Return the end user, or None."""
-    user = body.get("user") or body.get("safety_identifier")
+    given = body.get("user") or body.get("safety_identifier")
+    user = given or mapping(body, "coze").get("user_id")
     if user is not None and not isinstance(user, str):
         raise Refused("user must be text", param="user")
     return user

@@ -372,3 +372,13 @@ def test_a_coze_studio_is_served_as_well(serve, studio, said):
             client.models.list()  # it does not list its bots: name them as models
         assert caught.value.status_code == 501
         assert caught.value.code == "unsupported"
+
+
+def test_the_user_may_be_an_option_of_the_request_or_of_the_model(gateway, emulator, said):
+    routes = (BotRoute(emulator.bot_id("echo")),)
+    client = gateway(models=(BotModel("echo", routes, options={"user_id": "everybody"}),))
+    client.chat.completions.create(model="echo", messages=said("hi"))
+    assert emulator.requests.to("/v3/chat")[-1].json["user_id"] == "everybody"
+    extra = {"coze": {"user_id": "ada"}}
+    client.chat.completions.create(model="echo", messages=said("hi"), extra_body=extra)
+    assert emulator.requests.to("/v3/chat")[-1].json["user_id"] == "ada"
