@@ -64,7 +64,9 @@ def table(found: dict[str, Any]) -> str:
         names = list(row["values"])
         floor = "" if names[0].startswith(("ours", "chatcoze")) else _cell(row, names[0])
         ours = [name for name in names if name.startswith(("ours", "chatcoze", "coze_"))]
-        ours += [name for name in names if name in {"langchain_coze", "llamaindex_coze"}]
+        ours += [
+            name for name in names if name in {"decode_ours", "langchain_coze", "llamaindex_coze"}
+        ]
         peers = [name for name in names[1:] if name not in ours]
         cells = [floor, *(", ".join(_cell(row, name) for name in some) for some in (ours, peers))]
         must = (
