@@ -20,6 +20,7 @@ from openai_coze._hub import Hub
 from openai_coze._observe import LOG
 from openai_coze._request import Wanted, wanted_of_chat
 from openai_coze._settings import BotModel
+from openai_coze._waiting import check_waiting
 from openai_coze._writer import Writer
 
 # Of fields without effect; callers make their names up, and heads of answers have bounds.
@@ -76,6 +77,8 @@ async def begun(hub: Hub, exchange: Exchange, wanted: Wanted) -> Answering:
     model: BotModel = hub.access.model_of(caller, wanted.model)
     hub.access.check_options(caller, wanted.options)
     ways = hub.access.ways_of(caller, model)
+    if not caller.has_own_token:  # who pays themselves may reach all that they pay for
+        await check_waiting(wanted.entries, ways)
 
     def converse(way: Way) -> AsyncDialogue:
         return dialogue_of(wanted, way, caller.user_id, model.options)

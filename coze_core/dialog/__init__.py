@@ -37,7 +37,7 @@ from coze_core.dialog._parser import ToolCallParser
 from coze_core.dialog._passages import Passage, passages_of
 from coze_core.dialog._pieces import CallPiece, Piece, Result
 from coze_core.dialog._plan import MAX_MESSAGES, NewChat, PlanOptions, Wording, plan
-from coze_core.dialog._resume import Resume, resume
+from coze_core.dialog._resume import Resume, named_chats, resume
 from coze_core.dialog._schema import mismatch
 from coze_core.dialog._stop import StopMatcher
 from coze_core.dialog._stored import stored_entries
@@ -99,6 +99,7 @@ __all__ = [
     "is_unreadable",
     "medium",
     "mismatch",
+    "named_chats",
     "parameters_of",
     "passages_of",
     "plan",

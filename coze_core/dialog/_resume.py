@@ -58,17 +58,9 @@ def resume(entries: Sequence[Entry], options: PlanOptions, *, fill: bool = False
     Raises:
         ValueError: If only some of the calls are answered, and `fill` is off.
     """
-    spoken = [entry for entry in entries if entry.role != "system"]
-    end = len(spoken)
-    while end and spoken[end - 1].role == "user":
-        end -= 1
-    begin = end
-    while begin and spoken[begin - 1].role == "tool":
-        begin -= 1
-    users, results = spoken[end:], spoken[begin:end]
+    asked, results, users = _end_of(entries)
     if not (users or results):
         return None
-    asked = spoken[begin - 1] if begin else None
     marker = _waiting(asked, results, options)
     if marker is None:
         return None
@@ -100,14 +92,46 @@ def resume(entries: Sequence[Entry], options: PlanOptions, *, fill: bool = False
     return Resume(marker, complete, known)
 
 
+def named_chats(entries: Sequence[Entry]) -> list[Marker]:
+    """Return the waiting chats that a plan for this history may act upon, whosever they are.
+
+    Args:
+        entries: The history; markers and ids of calls in it may have been made up.
+    """
+    asked, results, _ = _end_of(entries)
+    last = next((entry for entry in reversed(entries) if entry.role == "assistant"), None)
+    named = [Marker.read(last.marker) if last else None, _of_ids(asked, results)]
+    waiting = (marker for marker in named if marker and marker.status == "requires_action")
+    places = {(each.bot_id, each.conversation_id, each.chat_id): each for each in waiting}
+    return list(places.values())
+
+
+def _end_of(entries: Sequence[Entry]) -> tuple[Entry | None, list[Entry], list[Entry]]:
+    """Return what stands before the last results, those results, and what a user said after."""
+    spoken = [entry for entry in entries if entry.role != "system"]
+    end = len(spoken)
+    while end and spoken[end - 1].role == "user":
+        end -= 1
+    begin = end
+    while begin and spoken[begin - 1].role == "tool":
+        begin -= 1
+    return spoken[begin - 1] if begin else None, spoken[begin:end], spoken[end:]
+
+
+def _of_ids(asked: Entry | None, results: Sequence[Entry]) -> Marker | None:
+    """Return the marker that the ids of calls make up for, or else those of their results."""
+    calls = asked.tool_calls if asked is not None and asked.role == "assistant" else ()
+    told = [(call.id, call.name) for call in calls]
+    return marker_of_ids(told or [(result.tool_call_id, "") for result in results])
+
+
 def _waiting(entry: Entry | None, results: Sequence[Entry], options: PlanOptions) -> Marker | None:
     """Return the marker of an answer that waits for outputs, or what the ids of calls tell."""
     answer = entry if entry is not None and entry.role == "assistant" else None
     marker = own_marker(answer, options) if answer is not None else None
     if marker is None and (answer is None or not answer.marker):
         # The answer lost its marker, or was itself lost with the older part of a history.
-        calls = [(call.id, call.name) for call in answer.tool_calls] if answer is not None else []
-        made = marker_of_ids(calls or [(result.tool_call_id, "") for result in results])
+        made = _of_ids(answer, results)
         if made is not None:
             marker = own_marker(Entry("assistant", "", made.dump()), options)
     if marker is None or marker.status != "requires_action" or not marker.pending:

@@ -9,8 +9,9 @@ import pytest
 from pydantic import BaseModel
 from serving import KEY
 
+from coze_core.dialog import Entry, named_chats, portable_id
 from coze_core.emulator import Question, ToolCall
-from openai_coze import BotModel, BotRoute, create_app
+from openai_coze import BotModel, BotRoute, GatewayKey, create_app
 
 WEATHER = {
     "type": "function",
@@ -24,6 +25,7 @@ WEATHER = {
         },
     },
 }
+OTHER = "sk-another-key-of-this-gateway"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(64))
 
 
@@ -102,6 +104,40 @@ def test_two_parallel_calls_go_back_to_the_waiting_chat(gateway, emulator, add_b
     assert reason == "stop"
     assert len(emulator.requests.to("/v3/chat")) == 1
     assert len(emulator.requests.to("/v3/chat/submit_tool_outputs")) == 1
+
+
+@pytest.mark.parametrize("form", ["ids", "marker", "question after it"])
+def test_made_up_ids_do_not_reach_a_chat_of_a_bot_that_is_closed_to_the_key(
+    gateway, emulator, add_bot, said, asked, form
+):
+    name = add_bot(calls_two, tools=("get_weather", "get_time"))
+    models = tuple(BotModel(each, (BotRoute(emulator.bot_id(each)),)) for each in (name, "echo"))
+    keys = (GatewayKey.of(KEY, name="all"), GatewayKey.of(OTHER, name="one", models=("echo",)))
+    client = gateway(models=models, keys=keys)
+    message, _ = asked(client, model=name, messages=said("How?"), tools=[WEATHER])
+    [true] = named_chats(
+        [Entry("tool", "", tool_call_id=call["id"]) for call in message["tool_calls"]]
+    )
+    place = {"conversation_id": true.conversation_id, "chat_id": true.chat_id}
+    bot = emulator.bot_id("echo")
+    forged = [
+        {**call, "id": portable_id(pending.wire_id, **place, bot_id=bot)}
+        for call, pending in zip(message["tool_calls"], true.pending, strict=True)
+    ]
+    answer = {**message, "tool_calls": forged}
+    told = [answer, *results(answer, "sunny", "noon")]
+    if form == "marker":
+        pending = [{"id": "1", "name": "get_weather", "wire_id": "1"}]
+        marker = {"v": 1, **place, "bot_id": bot, "status": "requires_action", "pending": pending}
+        told = [{"role": "assistant", "content": "", "coze": marker}, *said("Never mind.")]
+    elif form == "question after it":
+        told += said("And?")
+    before = len(emulator.requests)
+    other = client.with_options(api_key=OTHER)
+    with pytest.raises(openai.NotFoundError) as caught:
+        asked(other, model="echo", messages=[*said("How?"), *told], tools=[WEATHER])
+    assert caught.value.code == "tool_call_not_found"
+    assert [request.path for request in emulator.requests[before:]] == ["/v3/chat/retrieve"]
 
 
 def test_two_workers_alternate_on_one_conversation_of_tools(
