@@ -40,13 +40,13 @@ $(COZEPY)/.installed: constraints-cozepy.txt
 # The oldest versions that we promise to work with.
 $(OLDEST)/.installed: pyproject.toml constraints-oldest.txt
 	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
-	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --upgrade pip --constraint constraints.txt
+	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --upgrade pip --constraint constraints-oldest.txt
 	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[langchain,emulator]' --group dev --constraint constraints-oldest.txt
 	touch $@
 
 $(OLDEST_LLAMA)/.installed: pyproject.toml constraints-oldest-llamaindex.txt
 	test -x $(OLDEST_LLAMA)/bin/python || $(PYTHON) -m venv $(OLDEST_LLAMA)
-	$(OLDEST_LLAMA)/bin/python -m pip --disable-pip-version-check install --quiet --upgrade pip --constraint constraints.txt
+	$(OLDEST_LLAMA)/bin/python -m pip --disable-pip-version-check install --quiet --upgrade pip --constraint constraints-oldest-llamaindex.txt
 	$(OLDEST_LLAMA)/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[all]' --group dev --constraint constraints-oldest-llamaindex.txt
 	touch $@
 
@@ -68,8 +68,8 @@ test: lint types $(COZEPY)/.installed $(LLAMA_OPENAI)/.installed $(NODE_OPENAI)/
 	$(BIN)/python -m pytest
 
 test-oldest: $(OLDEST)/.installed $(OLDEST_LLAMA)/.installed  ## Run the adapters' tests with the oldest versions
-	$(OLDEST)/bin/python -m pytest $(LANGCHAIN_TESTS)
-	$(OLDEST_LLAMA)/bin/python -m pytest $(LLAMA_TESTS)
+	COZE_CONSTRAINTS=constraints-oldest.txt $(OLDEST)/bin/python -m pytest tests/test_pins.py $(LANGCHAIN_TESTS)
+	COZE_CONSTRAINTS=constraints-oldest-llamaindex.txt $(OLDEST_LLAMA)/bin/python -m pytest tests/test_pins.py $(LLAMA_TESTS)
 
 test-newest: $(NEWEST)/.installed  ## Run the adapters' tests with the newest versions
 	$(NEWEST)/bin/python -m pytest $(LANGCHAIN_TESTS) $(LLAMA_TESTS)
