@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import functools
 import ssl
+import sys
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import httpcore
 import httpx
 
 from coze_core._call import Call
@@ -23,24 +23,27 @@ from coze_core._errors import APIConnectionError, APITimeoutError, CozeError, Pr
 LIMITS: Final = httpx.Limits(
     max_connections=1000, max_keepalive_connections=100, keepalive_expiry=30.0
 )
-# What the network does to us, as httpx calls it and as httpcore underneath it does.
-NETWORK_ERRORS: Final = (
-    httpx.HTTPError,
-    httpcore.TimeoutException,
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.UnsupportedProtocol,
-    httpcore.ProxyError,
-)
-_NOT_SENT: Final = (
-    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError),
-    *(httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.ProxyError),
-)
-_NOT_FORMED: Final = (
-    *(httpx.UnsupportedProtocol, httpx.LocalProtocolError),
-    *(httpcore.UnsupportedProtocol, httpcore.LocalProtocolError),
-)
+# What the network does to us, as httpx calls it; httpcore underneath has the same names.
+_ERRORS: Final = "TimeoutException NetworkError ProtocolError UnsupportedProtocol ProxyError"
+_NOT_SENT: Final = "ConnectError ConnectTimeout PoolTimeout ProxyError"
+_NOT_FORMED: Final = "UnsupportedProtocol LocalProtocolError"
 _MULTIPART_FIELD: Final = "file"  # section 6.3
+
+
+def network_errors() -> tuple[type[Exception], ...]:
+    """Return what the network does to us; asked for where something has gone wrong."""
+    return (httpx.HTTPError, *_errors(_ERRORS))
+
+
+def _errors(names: str) -> tuple[type[Exception], ...]:
+    # Those of httpcore cannot have been raised before it is imported, which not all need.
+    libraries = (httpx, sys.modules.get("httpcore"))
+    return tuple(
+        getattr(library, name)
+        for library in libraries
+        for name in names.split()
+        if hasattr(library, name)
+    )
 
 
 @functools.cache
@@ -139,10 +142,10 @@ def connection_error(error: Exception, config: ClientConfig) -> CozeError:
     host = httpx.URL(config.base_url).host
     if isinstance(error, httpx.DecodingError):
         return ProtocolError(f"{host} sent a body that cannot be decompressed")
-    if isinstance(error, _NOT_FORMED):
+    if isinstance(error, _errors(_NOT_FORMED)):
         return ProtocolError(f"the request to {host} could not be formed: {type(error).__name__}")
     made: APIConnectionError
-    if isinstance(error, httpx.TimeoutException | httpcore.TimeoutException):
+    if isinstance(error, _errors("TimeoutException")):
         kind = type(error).__name__.removesuffix("Timeout").lower()
         made = APITimeoutError(
             f"{host} did not answer in time ({kind} timeout)",
@@ -155,7 +158,7 @@ def connection_error(error: Exception, config: ClientConfig) -> CozeError:
             hint_en="Check the network, the proxy and base_url.",
             hint_zh="请检查网络、代理以及 base_url。",
         )
-    made.request_sent = not isinstance(error, _NOT_SENT)
+    made.request_sent = not isinstance(error, _errors(_NOT_SENT))
     return made
 
 

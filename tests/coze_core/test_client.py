@@ -20,6 +20,7 @@ from coze_core import (
     ToolOutput,
     Turn,
 )
+from coze_core._binding import AsyncResource, Resource
 from coze_core.emulator import WORKSPACE_ID, Bot, Fail, Fault, Pause, ToolCall
 
 
@@ -258,8 +259,9 @@ def test_both_clients_have_the_same_methods_with_signatures_and_docstrings(emula
 
 
 def _methods(thing, prefix=""):
-    for name, value in sorted(vars(thing).items()):
-        if name.startswith("_") or name in {"client", "memo"}:
+    for name in dir(thing):
+        value = getattr(thing, name)
+        if name.startswith("_") or not isinstance(value, Resource | AsyncResource):
             continue
         for method in sorted(vars(type(value))):
             if not method.startswith("_") and callable(getattr(value, method)):
