@@ -304,6 +304,25 @@ def test_leaving_a_stream_as_the_program_ends_still_tells_the_server(emulator, a
     assert len(wait_for_cancel(emulator)) == 1
 
 
+@pytest.mark.parametrize("way", ["error", "cancelled"])
+@pytest.mark.anyio
+async def test_an_exception_that_leaves_stream_and_client_together_cancels_the_chat(
+    emulator, ask, way
+):
+    async def read(scope):
+        async with AsyncCozeClient(emulator.token, base_url=emulator.base_url) as client:
+            stream = client.chat.stream(**ask("go", "slow"))
+            async with stream, contextlib.aclosing(stream.text()) as text:
+                async for _ in text:
+                    if way == "error":
+                        raise ZeroDivisionError
+                    scope.cancel()
+
+    with contextlib.suppress(ZeroDivisionError), anyio.CancelScope() as scope:
+        await read(scope)
+    assert len(canceled(emulator)) == 1
+
+
 def test_closing_a_client_cancels_no_chat_of_a_stream_that_is_open(emulator, ask):
     async def main():
         client = AsyncCozeClient(emulator.token, base_url=emulator.base_url)
