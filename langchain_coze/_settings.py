@@ -71,11 +71,16 @@ class ChatCozeSettings(Connection, BaseChatModel):
     """The fields of `ChatCoze` and what follows from them; see there."""
 
     # Nobody makes one of these, so its validators are never built; those of `ChatCoze` are.
-    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, defer_build=True)
+    model_config = ConfigDict(
+        populate_by_name=True,
+        arbitrary_types_allowed=True,
+        defer_build=True,
+        hide_input_in_errors=True,
+    )
 
     bot_id: str = Field(
         default_factory=from_env("COZE_BOT_ID", default=""),
-        validation_alias=AliasChoices("bot_id", "model"),
+        validation_alias=AliasChoices("bot_id", "model", "model_name"),
         validate_default=True,
     )
     user_id: str | None = Field(default_factory=from_env("COZE_USER_ID", default=None))
