@@ -131,7 +131,8 @@ def answer(entries: Sequence[Entry], ask: Ask, memo: Memo) -> Talk[Result]:
     """
     waiting = resume(entries, ask.plan, fill=ask.on_missing == "fill")
     if waiting is None:
-        plan(entries, ask.plan)  # what is wrong is said before anything is sent
+        # What is wrong is said before anything is sent.
+        plan(entries, ask.plan, Wording(closing=_closing(ask)))
     if ask.user_id is None:
         known = user_id_is_known()  # else it is read from the disk, away from the event loop
         ask = replace(
@@ -144,6 +145,16 @@ def answer(entries: Sequence[Entry], ask: Ask, memo: Memo) -> Talk[Result]:
         if result is not None:
             return result
     return (yield from dialogue.begin())
+
+
+def _closing(ask: Ask) -> str:
+    """Return what is said with every question."""
+    shaped = ask.response_format
+    said = (
+        demand(ask.tool_choice) if ask.tools else "",
+        shaped.instructions(with_tools=bool(ask.tools)) if shaped is not None else "",
+    )
+    return "\n\n".join(filter(None, said))
 
 
 def _tools_in_text(ask: Ask, memo: Memo) -> Talk[tuple[ToolSpec, ...]]:
@@ -245,15 +256,9 @@ class _Dialogue:
         return newest is not None and newest.chat_id not in {"", *planned.known_chats}
 
     def _wording(self) -> Wording:
-        ask = self._ask
-        shaped = ask.response_format
-        closing = (
-            demand(ask.tool_choice) if ask.tools else "",
-            shaped.instructions(with_tools=bool(ask.tools)) if shaped is not None else "",
-        )
         return Wording(
             preamble=instructions(self._tools) if self._tools else "",
-            closing="\n\n".join(filter(None, closing)),
+            closing=_closing(self._ask),
             calls_in_text=bool(self._tools),
         )
 
