@@ -40,6 +40,16 @@ _NOT_FORMED: Final = (
     *(httpx.UnsupportedProtocol, httpx.LocalProtocolError),
     *(httpcore.UnsupportedProtocol, httpcore.LocalProtocolError),
 )
+_UNTRUSTED: Final = {
+    "hint_en": (
+        "The server's certificate is not trusted: check the host in base_url, or name the "
+        "authority of a self-hosted server or a company's proxy with SSL_CERT_FILE=/path/to/ca.pem."
+    ),
+    "hint_zh": (
+        "服务端证书不受信任：请检查 base_url 的主机名；"
+        "自建服务或公司代理请用 SSL_CERT_FILE 指定签发机构的证书。"
+    ),
+}
 _MULTIPART_FIELD: Final = "file"  # section 6.3
 
 
@@ -150,11 +160,14 @@ def connection_error(error: Exception, config: ClientConfig) -> CozeError:
             hint_zh="若机器人响应较慢请调大 timeout=；否则请检查网络或代理。",
         )
     else:
-        made = APIConnectionError(
-            f"the connection to {host} failed: {_reason(error)}",
-            hint_en="Check the network, the proxy and base_url.",
-            hint_zh="请检查网络、代理以及 base_url。",
-        )
+        reason = _reason(error)
+        hints = {
+            "hint_en": "Check the network, the proxy and base_url.",
+            "hint_zh": "请检查网络、代理以及 base_url。",
+        }
+        if "CERTIFICATE_VERIFY_FAILED" in reason:
+            hints = _UNTRUSTED
+        made = APIConnectionError(f"the connection to {host} failed: {reason}", **hints)
     made.request_sent = not isinstance(error, _NOT_SENT)
     return made
 
