@@ -40,16 +40,21 @@ _NOT_FORMED: Final = (
     *(httpx.UnsupportedProtocol, httpx.LocalProtocolError),
     *(httpcore.UnsupportedProtocol, httpcore.LocalProtocolError),
 )
-_UNTRUSTED: Final = {
-    "hint_en": (
+# In English and in Chinese.
+_UNREACHED: Final = (
+    "Check the network, the proxy and base_url.",
+    "请检查网络、代理以及 base_url。",
+)
+_UNTRUSTED: Final = (
+    (
         "The server's certificate is not trusted: check the host in base_url, or name the "
         "authority of a self-hosted server or a company's proxy with SSL_CERT_FILE=/path/to/ca.pem."
     ),
-    "hint_zh": (
+    (
         "服务端证书不受信任：请检查 base_url 的主机名；"
         "自建服务或公司代理请用 SSL_CERT_FILE 指定签发机构的证书。"
     ),
-}
+)
 _MULTIPART_FIELD: Final = "file"  # section 6.3
 
 
@@ -161,13 +166,10 @@ def connection_error(error: Exception, config: ClientConfig) -> CozeError:
         )
     else:
         reason = _reason(error)
-        hints = {
-            "hint_en": "Check the network, the proxy and base_url.",
-            "hint_zh": "请检查网络、代理以及 base_url。",
-        }
-        if "CERTIFICATE_VERIFY_FAILED" in reason:
-            hints = _UNTRUSTED
-        made = APIConnectionError(f"the connection to {host} failed: {reason}", **hints)
+        hint, hint_zh = _UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in reason else _UNREACHED
+        made = APIConnectionError(
+            f"the connection to {host} failed: {reason}", hint_en=hint, hint_zh=hint_zh
+        )
     made.request_sent = not isinstance(error, _NOT_SENT)
     return made
 

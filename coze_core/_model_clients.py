@@ -55,6 +55,14 @@ class ModelClients:
         async_transport: Any
         _clients: dict[str, tuple[tuple[object, ...], Any]]
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "api_key":  # a text would be shown, and a function not be asked
+            if callable(value):
+                name = "auth"
+            elif isinstance(value, str):
+                value = SecretStr(value)
+        super().__setattr__(name, value)
+
     @staticmethod
     def function_as_credential(values: Mapping[str, Any]) -> dict[str, Any]:
         """Return settings in which a function that was given as the key is the credential.
@@ -88,7 +96,6 @@ class ModelClients:
         unknown = settings.keys() - _DEFAULTS.keys()
         if unknown:
             raise TypeError(f"there is no setting {', '.join(sorted(unknown))}")
-        api_key = SecretStr(api_key) if isinstance(api_key, str) else api_key
         given = self.function_as_credential({"api_key": api_key, **settings})
         for name, value in {"api_key": None, **_DEFAULTS, **given}.items():
             setattr(self, name, value)

@@ -73,6 +73,16 @@ def test_a_key_may_be_a_function_that_is_asked_again_when_it_is_refused(
 
 
 @both
+@pytest.mark.parametrize("way", ["text", "function"])
+def test_another_key_can_be_set_and_is_not_shown(kind, way, emulator):
+    model = kind(bot_id=emulator.bot_id("assistant"), base_url=emulator.base_url, api_key="pat_old")
+    model.api_key = emulator.token if way == "text" else lambda: emulator.token
+    with contextlib.closing(model):
+        assert "5" in ask(model)
+    assert emulator.token not in repr(model) + str(model)
+
+
+@both
 def test_a_key_is_not_a_function_beside_a_credential(kind):
     with pytest.raises(ValidationError, match="not both"):
         kind(bot_id="7", api_key=lambda: "x", auth=lambda: "y")
