@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, Self
@@ -62,6 +64,12 @@ _FORMER: Final = {
     "request_timeout": "timeout",
     "user": "user_id",
 }
+
+
+# LangChain takes four characters for a token, whatever they are; of Chinese, Japanese or Korean
+# ones a token holds about one and a half.
+_WIDE: Final = re.compile("[\u2e80-\U0010ffff]")
+_MORE_FOR_WIDE: Final = 1 / 1.5 - 1 / 4
 
 
 _SECRET: Final = frozenset({"api_key", "token", "auth", "default_headers", "coze_api_key"})
@@ -241,7 +249,8 @@ class ChatCozeSettings(Connection, BaseChatModel):
         """
         if self.custom_get_token_ids is not None:
             return len(self.custom_get_token_ids(text))
-        return count_tokens_approximately([("user", text)], extra_tokens_per_message=0)
+        tokens = count_tokens_approximately([("user", text)], extra_tokens_per_message=0)
+        return tokens + _more_for_wide(text)
 
     def get_num_tokens_from_messages(
         self,
@@ -257,7 +266,13 @@ class ChatCozeSettings(Connection, BaseChatModel):
         del tools
         if self.custom_get_token_ids is not None:
             return sum(len(self.custom_get_token_ids(message.text)) for message in messages)
-        return count_tokens_approximately(messages)
+        return count_tokens_approximately(messages) + sum(
+            _more_for_wide(message.text) for message in messages
+        )
+
+
+def _more_for_wide(text: str) -> int:
+    return math.ceil(len(_WIDE.findall(text)) * _MORE_FOR_WIDE)
 
 
 def _renamed(values: dict[str, Any]) -> dict[str, Any]:
