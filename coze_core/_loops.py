@@ -21,6 +21,7 @@ STREAMS_A_POOL: Final = 50
 # end cancels it in that time, and the work is done, undisturbed, while the loop shuts down.
 _MOMENT: Final = 0.01
 _LAST_WORDS_SECONDS: Final = 2.0
+_TURNS: Final = 10  # of an event loop, in which it closes the generators that were given up
 _UNDER_WAY: Final[set[asyncio.Task[None] | None]] = set()  # a loop keeps only weak references
 
 
@@ -218,9 +219,15 @@ class LoopPools:
     async def aclose(self) -> None:
         """Close the clients now; chats of open streams go on, as when a connection breaks.
 
-        Those of streams that have been left by an exception are still cancelled: whoever leaves
-        the block of a stream so often leaves the block of its client by the same exception.
+        Those of streams that have been left are still cancelled: whoever leaves the block of a
+        stream by an exception often leaves the block of its client by the same, and a stream
+        without a block is closed by the loop, after whoever broke out of it has gone on.
         """
+        with anyio.CancelScope(shield=True):
+            for _ in range(_TURNS if on_asyncio() else 0):
+                if self._farewells <= set(self._tasks.values()):
+                    break
+                await asyncio.sleep(0)
         self._farewells = set(self._tasks.values())
         if self._lifetime is not None:
             with contextlib.suppress(RuntimeError):  # it is ending in another task just now
