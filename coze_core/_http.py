@@ -27,6 +27,21 @@ LIMITS: Final = httpx.Limits(
 _ERRORS: Final = "TimeoutException NetworkError ProtocolError UnsupportedProtocol ProxyError"
 _NOT_SENT: Final = "ConnectError ConnectTimeout PoolTimeout ProxyError"
 _NOT_FORMED: Final = "UnsupportedProtocol LocalProtocolError"
+# In English and in Chinese.
+_UNREACHED: Final = (
+    "Check the network, the proxy and base_url.",
+    "请检查网络、代理以及 base_url。",
+)
+_UNTRUSTED: Final = (
+    (
+        "The server's certificate is not trusted: check the host in base_url, or name the "
+        "authority of a self-hosted server or a company's proxy with SSL_CERT_FILE=/path/to/ca.pem."
+    ),
+    (
+        "服务端证书不受信任：请检查 base_url 的主机名；"
+        "自建服务或公司代理请用 SSL_CERT_FILE 指定签发机构的证书。"
+    ),
+)
 _MULTIPART_FIELD: Final = "file"  # section 6.3
 
 
@@ -153,10 +168,10 @@ def connection_error(error: Exception, config: ClientConfig) -> CozeError:
             hint_zh="若机器人响应较慢请调大 timeout=；否则请检查网络或代理。",
         )
     else:
+        reason = _reason(error)
+        hint, hint_zh = _UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in reason else _UNREACHED
         made = APIConnectionError(
-            f"the connection to {host} failed: {_reason(error)}",
-            hint_en="Check the network, the proxy and base_url.",
-            hint_zh="请检查网络、代理以及 base_url。",
+            f"the connection to {host} failed: {reason}", hint_en=hint, hint_zh=hint_zh
         )
     made.request_sent = not isinstance(error, _errors(_NOT_SENT))
     return made

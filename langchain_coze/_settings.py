@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, Self
@@ -64,6 +66,12 @@ _FORMER: Final = {
 }
 
 
+# LangChain takes four characters for a token, whatever they are; of Chinese, Japanese or Korean
+# ones a token holds about one and a half.
+_WIDE: Final = re.compile("[\u2e80-\U0010ffff]")
+_MORE_FOR_WIDE: Final = 1 / 1.5 - 1 / 4
+
+
 _SECRET: Final = frozenset({"api_key", "token", "auth", "default_headers", "coze_api_key"})
 
 
@@ -71,11 +79,16 @@ class ChatCozeSettings(Connection, BaseChatModel):
     """The fields of `ChatCoze` and what follows from them; see there."""
 
     # Nobody makes one of these, so its validators are never built; those of `ChatCoze` are.
-    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, defer_build=True)
+    model_config = ConfigDict(
+        populate_by_name=True,
+        arbitrary_types_allowed=True,
+        defer_build=True,
+        hide_input_in_errors=True,
+    )
 
     bot_id: str = Field(
         default_factory=from_env("COZE_BOT_ID", default=""),
-        validation_alias=AliasChoices("bot_id", "model"),
+        validation_alias=AliasChoices("bot_id", "model", "model_name"),
         validate_default=True,
     )
     user_id: str | None = Field(default_factory=from_env("COZE_USER_ID", default=None))
@@ -236,7 +249,8 @@ class ChatCozeSettings(Connection, BaseChatModel):
         """
         if self.custom_get_token_ids is not None:
             return len(self.custom_get_token_ids(text))
-        return count_tokens_approximately([("user", text)], extra_tokens_per_message=0)
+        tokens = count_tokens_approximately([("user", text)], extra_tokens_per_message=0)
+        return tokens + _more_for_wide(text)
 
     def get_num_tokens_from_messages(
         self,
@@ -252,7 +266,13 @@ class ChatCozeSettings(Connection, BaseChatModel):
         del tools
         if self.custom_get_token_ids is not None:
             return sum(len(self.custom_get_token_ids(message.text)) for message in messages)
-        return count_tokens_approximately(messages)
+        return count_tokens_approximately(messages) + sum(
+            _more_for_wide(message.text) for message in messages
+        )
+
+
+def _more_for_wide(text: str) -> int:
+    return math.ceil(len(_WIDE.findall(text)) * _MORE_FOR_WIDE)
 
 
 def _renamed(values: dict[str, Any]) -> dict[str, Any]:

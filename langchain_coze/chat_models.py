@@ -28,11 +28,11 @@ class ChatCoze(ChatCozeSettings):
         channel. For coze.cn set ``region="cn"``.
 
     Key init args:
-        bot_id: The bot (also ``model``; ``COZE_BOT_ID`` if not given).
+        bot_id: The bot (also ``model`` and ``model_name``; ``COZE_BOT_ID`` if not given).
         workflow_id: A chatflow to talk to in place of a bot; with ``app_id`` or ``bot_id``, where
             it belongs. Its other inputs are ``parameters``.
         app_id: The app that the chatflow belongs to.
-        api_key: The access token; ``COZE_API_TOKEN`` if not given.
+        api_key: The access token, or a function that returns it; ``COZE_API_TOKEN`` if not given.
         base_url: The API host; ``COZE_API_BASE``, else https://api.coze.com.
         region: ``"com"`` or ``"cn"``, instead of ``base_url``.
         server: ``"cloud"`` or ``"studio"`` (Coze Studio); ``"auto"`` finds out when it matters.

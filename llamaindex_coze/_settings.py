@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from llama_index.core.base.llms.types import LLMMetadata, MessageRole
 from llama_index.core.llms.function_calling import FunctionCallingLLM
@@ -14,9 +15,14 @@ from coze_core import ModelClients, Timeouts
 
 if TYPE_CHECKING:
     from coze_core import Auth
-else:  # the client is imported when a model is made
-    Auth = Any
 
+    Key: TypeAlias = SecretStr | str | Callable[[], Any] | None
+else:  # the client is imported when a model is made; what is kept of a key shows nothing of it
+    Auth = Any
+    Key = SecretStr | None
+
+# Other names of settings.
+_NAMES: Final = {"bot_id": ("model", "model_name"), "api_key": ("token",)}
 # Where a setting comes from if it is not given.
 _ENVIRONMENT: Final = {
     "bot_id": "COZE_BOT_ID",
@@ -30,12 +36,19 @@ class CozeSettings(ModelClients, FunctionCallingLLM):
     """The fields of `Coze` and what follows from them; see there."""
 
     # Nobody makes one of these, so its validators are never built; those of `Coze` are.
-    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, defer_build=True)
+    model_config = ConfigDict(
+        populate_by_name=True,
+        arbitrary_types_allowed=True,
+        defer_build=True,
+        hide_input_in_errors=True,  # which may be, or hold, the token
+    )
 
     bot_id: str = Field(
-        default="", validation_alias=AliasChoices("bot_id", "model"), validate_default=True
+        default="",
+        validation_alias=AliasChoices("bot_id", "model", "model_name"),
+        validate_default=True,
     )
-    api_key: SecretStr | None = Field(
+    api_key: Key = Field(
         default=None,
         exclude=True,
         repr=False,
@@ -91,14 +104,14 @@ class CozeSettings(ModelClients, FunctionCallingLLM):
     def _read_environment(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        found = dict(values)
+        found = cls.function_as_credential(values)
         for name, variable in _ENVIRONMENT.items():
-            others = {"bot_id": "model", "api_key": "token"}.get(name, name)
-            if found.get(name) is None and found.get(others) is None:
+            names = (name, *_NAMES.get(name, ()))
+            if all(found.get(other) is None for other in names):
                 value = os.environ.get(variable, "").strip()
                 if value:
                     found[name] = value
-        known = {*cls.model_fields, "model", "token", "class_name"}
+        known = {*cls.model_fields, *sum(_NAMES.values(), ()), "class_name"}
         for name in found.keys() - known:
             from coze_core.dialog import suggestion
 

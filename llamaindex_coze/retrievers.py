@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -47,7 +48,7 @@ class CozeWorkflowRetriever(ModelClients, BaseRetriever):
         similarity_top_k: int | None = None,
         bot_id: str | None = None,
         app_id: str | None = None,
-        api_key: str | SecretStr | None = None,
+        api_key: str | SecretStr | Callable[[], Any] | None = None,
         base_url: str | None = None,
         region: str | None = None,
         timeout: float | Timeouts | None = None,

@@ -353,7 +353,7 @@ class CozeToolSpec(ModelClients, BaseToolSpec):
         max_seconds: float | None = None,
         on_question: Callable[[WorkflowQuestion], Any] | None = None,
         user_id: str | None = None,
-        api_key: str | SecretStr | None = None,
+        api_key: str | SecretStr | Callable[[], Any] | None = None,
         base_url: str | None = None,
         region: str | None = None,
         timeout: float | Timeouts | None = None,

@@ -39,6 +39,9 @@ def check_messages(
         TypeError: If one is not an `EnterMessage`.
         ValueError: If there are too many, or one has a type that may not be sent.
     """
+    given: object = messages
+    if isinstance(given, EnterMessage):
+        raise TypeError("messages takes a list: write [message] / messages 必须是列表")
     if len(messages) > limit:
         raise ValueError(f"{len(messages)} messages are too many: Coze takes {limit} at a time")
     for message in messages:

@@ -304,6 +304,43 @@ def test_leaving_a_stream_as_the_program_ends_still_tells_the_server(emulator, a
     assert len(wait_for_cancel(emulator)) == 1
 
 
+@pytest.mark.parametrize("way", ["error", "cancelled"])
+@pytest.mark.anyio
+async def test_an_exception_that_leaves_stream_and_client_together_cancels_the_chat(
+    emulator, ask, way
+):
+    async def read(scope):
+        async with AsyncCozeClient(emulator.token, base_url=emulator.base_url) as client:
+            stream = client.chat.stream(**ask("go", "slow"))
+            async with stream, contextlib.aclosing(stream.text()) as text:
+                async for _ in text:
+                    if way == "error":
+                        raise ZeroDivisionError
+                    scope.cancel()
+
+    with contextlib.suppress(ZeroDivisionError), anyio.CancelScope() as scope:
+        await read(scope)
+    assert len(canceled(emulator)) == 1
+
+
+@pytest.mark.parametrize("engine", ["httpx", "aiohttp"])
+@pytest.mark.parametrize("way", ["text", "events"])
+def test_breaking_out_of_a_stream_without_a_block_cancels_the_chat_as_its_client_is_closed(
+    emulator, ask, way, engine, monkeypatch
+):
+    monkeypatch.setenv("COZE_HTTP_ENGINE", engine)
+
+    async def main():
+        async with AsyncCozeClient(emulator.token, base_url=emulator.base_url) as client:
+            stream = client.chat.stream(**ask("go", "slow"))
+            async for _ in stream.text() if way == "text" else stream:
+                if stream.turn.answer:
+                    break
+        assert len(canceled(emulator)) == 1
+
+    asyncio.run(main())
+
+
 def test_closing_a_client_cancels_no_chat_of_a_stream_that_is_open(emulator, ask):
     async def main():
         client = AsyncCozeClient(emulator.token, base_url=emulator.base_url)

@@ -19,6 +19,7 @@ from langchain_core.messages import (
     HumanMessage,
     SystemMessage,
     ToolMessage,
+    trim_messages,
 )
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.runnables import ConfigurableField
@@ -605,6 +606,15 @@ def test_tokens_are_estimated_without_a_download(model):
     )
     assert counting.get_num_tokens("four") == 4
     assert counting.get_num_tokens_from_messages([HumanMessage("four")]) == 4
+
+
+def test_chinese_text_is_not_taken_for_a_quarter_of_its_tokens(model):
+    text = "扣子智能体可以记住用户说过的话。" * 10
+    assert 0.5 <= model.get_num_tokens(text) / len(text) <= 1
+    history = [HumanMessage(text), AIMessage(text), HumanMessage("你好")]
+    assert model.get_num_tokens_from_messages(history) >= len(text)
+    kept = trim_messages(history, max_tokens=len(text), token_counter=model, strategy="last")
+    assert len(kept) == 2
 
 
 def test_what_tracing_is_told(model):
