@@ -16,6 +16,7 @@ ORDER = [
     "_desk",
     "_timeouts",
     "_errors",
+    "_failed_runs",
     "_codes",
     "_sse",
     "_models",
