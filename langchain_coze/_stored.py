@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from coze_core import AsyncCozeClient, CozeClient, Message
-from coze_core.dialog import Entry, Media, stored_entries
+from coze_core import AsyncCozeClient, CozeClient
+from coze_core.dialog import Entry, Media, stored_history, stored_history_async
 from langchain_coze._names import PROVIDER
 
 
@@ -23,13 +22,8 @@ def load_messages(
         bot_id: The bot whose conversation it is.
         limit: The most messages; all of them if None.
     """
-    found: list[Message] = []
-    pages = client.conversations.messages.list(conversation_id=conversation_id, order="desc")
-    for message in pages:
-        if limit is not None and len(found) >= limit:
-            break
-        found.append(message)
-    return _messages(stored_entries(found[::-1], bot_id=bot_id))
+    found = stored_history(client, conversation_id, bot_id=bot_id, limit=limit)
+    return [_message(entry) for entry in found]
 
 
 async def aload_messages(
@@ -43,17 +37,8 @@ async def aload_messages(
         bot_id: The bot whose conversation it is.
         limit: The most messages; all of them if None.
     """
-    found: list[Message] = []
-    pages = client.conversations.messages.list(conversation_id=conversation_id, order="desc")
-    async for message in pages:
-        if limit is not None and len(found) >= limit:
-            break
-        found.append(message)
-    return _messages(stored_entries(found[::-1], bot_id=bot_id))
-
-
-def _messages(entries: Sequence[Entry]) -> list[BaseMessage]:
-    return [_message(entry) for entry in entries]
+    found = await stored_history_async(client, conversation_id, bot_id=bot_id, limit=limit)
+    return [_message(entry) for entry in found]
 
 
 def _message(entry: Entry) -> BaseMessage:

@@ -21,6 +21,7 @@ from coze_core.dialog import (
 )
 from llamaindex_coze._messages import entries_of
 from llamaindex_coze._responses import ResponseMaker, response_of
+from llamaindex_coze._stored import aload_messages, load_messages
 
 if TYPE_CHECKING:
     from llamaindex_coze._settings import CozeSettings
@@ -30,11 +31,13 @@ __all__ = [
     "CozeClient",
     "ResponseMaker",
     "Unlisted",
+    "aload_messages",
     "ask_of",
     "check_settings",
     "converse",
     "converse_async",
     "entries_of",
+    "load_messages",
     "response_of",
 ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from llama_index.core.base.llms.types import (
@@ -15,18 +14,38 @@ from llama_index.core.base.llms.types import (
     TextBlock,
 )
 
-from coze_core import Message
-from coze_core.dialog import Entry, Media, stored_entries
+from coze_core import AsyncCozeClient, CozeClient
+from coze_core.dialog import Entry, Media, stored_history, stored_history_async
 
 
-def chat_messages(messages: Sequence[Message], *, bot_id: str) -> list[ChatMessage]:
-    """Return a conversation as messages.
+def load_messages(
+    client: CozeClient, conversation_id: str, bot_id: str, limit: int | None
+) -> list[ChatMessage]:
+    """Load it, blocking.
 
     Args:
-        messages: Its messages, the oldest first.
+        client: Through which to ask.
+        conversation_id: The conversation.
         bot_id: The bot whose conversation it is.
+        limit: The most messages; all of them if None.
     """
-    return [_message(entry) for entry in stored_entries(messages, bot_id=bot_id)]
+    found = stored_history(client, conversation_id, bot_id=bot_id, limit=limit)
+    return [_message(entry) for entry in found]
+
+
+async def aload_messages(
+    client: AsyncCozeClient, conversation_id: str, bot_id: str, limit: int | None
+) -> list[ChatMessage]:
+    """Load it, awaiting.
+
+    Args:
+        client: Through which to ask.
+        conversation_id: The conversation.
+        bot_id: The bot whose conversation it is.
+        limit: The most messages; all of them if None.
+    """
+    found = await stored_history_async(client, conversation_id, bot_id=bot_id, limit=limit)
+    return [_message(entry) for entry in found]
 
 
 def _message(entry: Entry) -> ChatMessage:

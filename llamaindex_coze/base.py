@@ -34,8 +34,6 @@ from llamaindex_coze._structured import StructuredPrediction
 if TYPE_CHECKING:
     from llama_index.core.tools import BaseTool
 
-    from coze_core import Message
-
 
 _NOT_JSON: Final = "arguments that are not a JSON object"
 
@@ -391,17 +389,9 @@ class Coze(StructuredPrediction, CozeSettings):
         Example:
             >>> memory.set(llm.load_messages("7381473525342978089"))  # doctest: +SKIP
         """
-        from llamaindex_coze._stored import chat_messages
+        from llamaindex_coze import _engine as engine
 
-        pages = self.client.conversations.messages.list(
-            conversation_id=conversation_id, order="desc"
-        )
-        found: list[Message] = []
-        for message in pages:
-            if limit is not None and len(found) >= limit:
-                break
-            found.append(message)
-        return chat_messages(found[::-1], bot_id=self.model)
+        return engine.load_messages(self.client, conversation_id, self.model, limit)
 
     async def aload_messages(
         self, conversation_id: str, *, limit: int | None = None
@@ -418,17 +408,9 @@ class Coze(StructuredPrediction, CozeSettings):
         Example:
             >>> await llm.aload_messages("7381473525342978089")  # doctest: +SKIP
         """
-        from llamaindex_coze._stored import chat_messages
+        from llamaindex_coze import _engine as engine
 
-        pages = self.async_client.conversations.messages.list(
-            conversation_id=conversation_id, order="desc"
-        )
-        found: list[Message] = []
-        async for message in pages:
-            if limit is not None and len(found) >= limit:
-                break
-            found.append(message)
-        return chat_messages(found[::-1], bot_id=self.model)
+        return await engine.aload_messages(self.async_client, conversation_id, self.model, limit)
 
 
 def _mapping(arguments: dict[str, Any] | str) -> dict[str, Any]:

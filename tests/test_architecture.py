@@ -149,7 +149,7 @@ ASYNC = {
     "dialog._workflow_stretch",
     *("_loops", "_drivers", "_streams", "_downloads", "_client", "_model_clients"),
     *("_binding", "_paging"),
-    *("dialog._converse", "dialog._knowledge"),
+    *("dialog._converse", "dialog._knowledge", "dialog._stored"),
 }
 
 

@@ -41,7 +41,7 @@ from coze_core.dialog._plan import NewChat, PlanOptions, Wording, plan
 from coze_core.dialog._resume import Resume, named_chats, resume
 from coze_core.dialog._schema import mismatch
 from coze_core.dialog._stop import StopMatcher
-from coze_core.dialog._stored import stored_entries
+from coze_core.dialog._stored import stored_entries, stored_history, stored_history_async
 from coze_core.dialog._tools import ToolSpec
 from coze_core.dialog._workflow_arguments import arguments_model, parameters_of
 from coze_core.dialog._workflow_stretch import WorkflowCall, stretch, stretch_async
@@ -110,6 +110,8 @@ __all__ = [
     "raw_arguments",
     "resume",
     "stored_entries",
+    "stored_history",
+    "stored_history_async",
     "stretch",
     "stretch_async",
     "suggestion",
