@@ -115,6 +115,7 @@ ORDER = [
     "dialog._workflow_tool",
     "dialog._workflow_stretch",
     "dialog._passages",
+    "dialog._search",
     "dialog",
     "cli",
 ]
@@ -149,7 +150,7 @@ ASYNC = {
     "dialog._workflow_stretch",
     *("_loops", "_drivers", "_streams", "_downloads", "_client", "_model_clients"),
     *("_binding", "_paging"),
-    *("dialog._converse", "dialog._knowledge", "dialog._stored"),
+    *("dialog._converse", "dialog._knowledge", "dialog._search", "dialog._stored"),
 }
 
 

@@ -40,6 +40,7 @@ from coze_core.dialog._pieces import CallPiece, Piece, Result
 from coze_core.dialog._plan import NewChat, PlanOptions, Wording, plan
 from coze_core.dialog._resume import Resume, named_chats, resume
 from coze_core.dialog._schema import mismatch
+from coze_core.dialog._search import WorkflowSearch
 from coze_core.dialog._stop import StopMatcher
 from coze_core.dialog._stored import stored_entries, stored_history, stored_history_async
 from coze_core.dialog._tools import ToolSpec
@@ -86,6 +87,7 @@ __all__ = [
     "Wording",
     "WorkflowCall",
     "WorkflowQuestion",
+    "WorkflowSearch",
     "WrittenCall",
     "arguments_model",
     "ask_of",
