@@ -87,6 +87,7 @@ ORDER = [
     "_client_base",
     "_client",
     "_model_clients",
+    "_model_fields",
     "dialog._history",
     "dialog._stop",
     "dialog._schema",
