@@ -18,6 +18,9 @@ from coze_core import (
 )
 
 
+pytestmark = pytest.mark.usefixtures("quick_polls")
+
+
 def transport(*replies):
     """Answers with these in turn; the last one goes on for ever. Returns the requests as well."""
     waiting, asked = list(replies), []
@@ -26,7 +29,7 @@ def transport(*replies):
         asked.append(request.url.path)
         reply = waiting.pop(0) if len(waiting) > 1 else waiting[0]
         status, body = reply if isinstance(reply, tuple) else (200, reply)
-        return httpx.Response(status, json=body)
+        return httpx.Response(status, json=body, headers={"retry-after": "0"})
 
     return httpx.MockTransport(answer), asked
 

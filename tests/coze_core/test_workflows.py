@@ -45,6 +45,8 @@ from coze_core.emulator import (
     WorkflowFail,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_polls")
+
 SAMPLES = {
     "message": (
         b'id: 0\nevent: Message\ndata: {"content":"msg","node_is_finish":false,'
