@@ -20,7 +20,6 @@ from coze_core import (
 )
 from coze_core.emulator import WORKSPACE_ID, Bot, Fault
 
-
 pytestmark = pytest.mark.usefixtures("quick_polls")
 
 

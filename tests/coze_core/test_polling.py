@@ -17,7 +17,6 @@ from coze_core import (
     ToolOutput,
 )
 
-
 pytestmark = pytest.mark.usefixtures("quick_polls")
 
 
