@@ -103,10 +103,9 @@ def test_a_cut_stream_is_an_error_with_what_had_arrived(emulator, ask, cut):
 
 
 def test_wherever_a_stream_is_cut_it_is_an_error_or_whole(emulator, ask):
-    """Every byte of the last third; the text is whole only once chat.completed has come."""
+    """Every byte; the text is whole only once chat.completed has come."""
     whole_from = TEXT.index(b"event:done")
-    with CozeClient("pat_x", transport=emulator.transport()) as client:
-        client = CozeClient(emulator.token, transport=emulator.transport())
+    with CozeClient(emulator.token, transport=emulator.transport()) as client:
         for length in range(len(TEXT)):
             emulator.faults.add(Fault(replay=TEXT[:length]), path="/v3/chat")
             try:
