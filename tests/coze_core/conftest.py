@@ -3,8 +3,11 @@
 import gc
 
 import pytest
+from spans import Spans
 
+from coze_core import AsyncCozeClient, CozeClient, EnterMessage, Tracing
 from coze_core._desk import DESK
+from coze_core.emulator import Bot
 
 
 @pytest.fixture
@@ -19,3 +22,34 @@ def no_turn_is_left():
     gc.collect()
     assert DESK.queues == 0
     assert not DESK._leases
+
+
+@pytest.fixture
+def spans(caplog):
+    yield Spans()
+    # A span that ends twice, or a context that is left where it was not entered, is only logged.
+    assert not [each for each in caplog.records if each.name.startswith("opentelemetry")]
+
+
+@pytest.fixture
+def traced(emulator, spans):
+    tracing = Tracing(spans.provider)
+    with CozeClient(emulator.token, base_url=emulator.base_url, tracing=tracing) as client:
+        yield client
+
+
+@pytest.fixture
+def async_traced(emulator, spans):
+    tracing = Tracing(spans.provider)
+    return AsyncCozeClient(emulator.token, base_url=emulator.base_url, tracing=tracing)
+
+
+@pytest.fixture
+def ask_new(emulator):
+    """The arguments of a chat with a new bot."""
+
+    def arguments(answer, **options):
+        bot = emulator.add_bot(Bot(answer.__name__, answer, **options))
+        return {"bot_id": bot.id, "user_id": "u1", "messages": [EnterMessage.user("Go.")]}
+
+    return arguments
