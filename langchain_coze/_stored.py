@@ -1,4 +1,4 @@
-"""A conversation that Coze keeps, as LangChain's messages."""
+"""What a conversation that Coze keeps holds, as LangChain's messages."""
 
 from __future__ import annotations
 
@@ -6,42 +6,12 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from coze_core import AsyncCozeClient, CozeClient
-from coze_core.dialog import Entry, Media, stored_history, stored_history_async
+from coze_core.dialog import Entry, Media
 from langchain_coze._names import PROVIDER
 
 
-def load_messages(
-    client: CozeClient, conversation_id: str, bot_id: str, limit: int | None
-) -> list[BaseMessage]:
-    """Load it, blocking.
-
-    Args:
-        client: Through which to ask.
-        conversation_id: The conversation.
-        bot_id: The bot whose conversation it is.
-        limit: The most messages; all of them if None.
-    """
-    found = stored_history(client, conversation_id, bot_id=bot_id, limit=limit)
-    return [_message(entry) for entry in found]
-
-
-async def aload_messages(
-    client: AsyncCozeClient, conversation_id: str, bot_id: str, limit: int | None
-) -> list[BaseMessage]:
-    """Load it, awaiting.
-
-    Args:
-        client: Through which to ask.
-        conversation_id: The conversation.
-        bot_id: The bot whose conversation it is.
-        limit: The most messages; all of them if None.
-    """
-    found = await stored_history_async(client, conversation_id, bot_id=bot_id, limit=limit)
-    return [_message(entry) for entry in found]
-
-
-def _message(entry: Entry) -> BaseMessage:
+def stored_message(entry: Entry) -> BaseMessage:
+    """Return an entry of a conversation as a message that a model can go on from."""
     if entry.role == "user":
         if not entry.media:
             return HumanMessage(entry.text)

@@ -18,10 +18,12 @@ from coze_core.dialog import (
     call_options,
     converse,
     converse_async,
+    stored_history,
+    stored_history_async,
 )
 from llamaindex_coze._messages import entries_of
 from llamaindex_coze._responses import ResponseMaker, response_of
-from llamaindex_coze._stored import aload_messages, load_messages
+from llamaindex_coze._stored import stored_message
 
 if TYPE_CHECKING:
     from llamaindex_coze._settings import CozeSettings
@@ -31,14 +33,15 @@ __all__ = [
     "CozeClient",
     "ResponseMaker",
     "Unlisted",
-    "aload_messages",
     "ask_of",
     "check_settings",
     "converse",
     "converse_async",
     "entries_of",
-    "load_messages",
     "response_of",
+    "stored_history",
+    "stored_history_async",
+    "stored_message",
 ]
 
 

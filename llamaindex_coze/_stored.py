@@ -1,4 +1,4 @@
-"""A conversation that Coze keeps, as LlamaIndex's messages."""
+"""What a conversation that Coze keeps holds, as LlamaIndex's messages."""
 
 from __future__ import annotations
 
@@ -14,41 +14,11 @@ from llama_index.core.base.llms.types import (
     TextBlock,
 )
 
-from coze_core import AsyncCozeClient, CozeClient
-from coze_core.dialog import Entry, Media, stored_history, stored_history_async
+from coze_core.dialog import Entry, Media
 
 
-def load_messages(
-    client: CozeClient, conversation_id: str, bot_id: str, limit: int | None
-) -> list[ChatMessage]:
-    """Load it, blocking.
-
-    Args:
-        client: Through which to ask.
-        conversation_id: The conversation.
-        bot_id: The bot whose conversation it is.
-        limit: The most messages; all of them if None.
-    """
-    found = stored_history(client, conversation_id, bot_id=bot_id, limit=limit)
-    return [_message(entry) for entry in found]
-
-
-async def aload_messages(
-    client: AsyncCozeClient, conversation_id: str, bot_id: str, limit: int | None
-) -> list[ChatMessage]:
-    """Load it, awaiting.
-
-    Args:
-        client: Through which to ask.
-        conversation_id: The conversation.
-        bot_id: The bot whose conversation it is.
-        limit: The most messages; all of them if None.
-    """
-    found = await stored_history_async(client, conversation_id, bot_id=bot_id, limit=limit)
-    return [_message(entry) for entry in found]
-
-
-def _message(entry: Entry) -> ChatMessage:
+def stored_message(entry: Entry) -> ChatMessage:
+    """Return an entry of a conversation as a message that a model can go on from."""
     blocks: list[ContentBlock] = [TextBlock(text=entry.text)]
     blocks += [_block(item) for item in entry.media]
     if entry.role == "user":

@@ -206,7 +206,8 @@ class Coze(StructuredPrediction, ToolCalling, Asking):
         """
         from llamaindex_coze import _engine as engine
 
-        return engine.load_messages(self.client, conversation_id, self.model, limit)
+        found = engine.stored_history(self.client, conversation_id, bot_id=self.model, limit=limit)
+        return [engine.stored_message(entry) for entry in found]
 
     async def aload_messages(
         self, conversation_id: str, *, limit: int | None = None
@@ -214,7 +215,10 @@ class Coze(StructuredPrediction, ToolCalling, Asking):
         """Return a conversation that Coze keeps; see `load_messages`."""
         from llamaindex_coze import _engine as engine
 
-        return await engine.aload_messages(self.async_client, conversation_id, self.model, limit)
+        found = await engine.stored_history_async(
+            self.async_client, conversation_id, bot_id=self.model, limit=limit
+        )
+        return [engine.stored_message(entry) for entry in found]
 
 
 __all__ = ["Coze"]
