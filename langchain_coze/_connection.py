@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langchain_core.utils import from_env, secret_from_env
-from pydantic import (
-    AliasChoices,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    SecretStr,
-    model_validator,
-)
+from pydantic import AliasChoices, ConfigDict, Field, SecretStr, model_validator
 
-from coze_core import ModelClients, Timeouts
+from coze_core import ModelConnection
 
 if TYPE_CHECKING:
-    from coze_core import Auth
-
     Key: TypeAlias = SecretStr | str | Callable[[], Any] | None
-else:  # the client is imported when it is needed; what is kept of a key shows nothing of it
-    Auth = Any
+else:  # what is kept of a key shows nothing of it
     Key = SecretStr | None
 
 
-class Connection(ModelClients, BaseModel):
+class Connection(ModelConnection):
     """Where Coze is, and who we are there; the clients are made at their first use."""
 
     model_config = ConfigDict(
@@ -42,22 +31,6 @@ class Connection(ModelClients, BaseModel):
         validation_alias=AliasChoices("api_key", "token"),
     )
     base_url: str | None = Field(default_factory=from_env("COZE_API_BASE", default=None))
-    region: Literal["com", "cn"] | None = None
-    protocol: Literal["v3", "v2"] = "v3"
-    tracing: Any = Field(default=None, exclude=True, repr=False)
-    timeout: float | Timeouts | None = None
-    max_retries: int = 2
-    default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
-    proxy: str | None = Field(default=None, exclude=True, repr=False)
-    auth: Auth | None = Field(default=None, exclude=True, repr=False)
-    server: Literal["auto", "cloud", "studio"] = "auto"
-    conversation_lock: Any = Field(default=None, exclude=True, repr=False)
-    http_client: Any = Field(default=None, exclude=True, repr=False)
-    http_async_client: Any = Field(default=None, exclude=True, repr=False)
-    transport: Any = Field(default=None, exclude=True, repr=False)
-    async_transport: Any = Field(default=None, exclude=True, repr=False)
-
-    _clients: dict[str, tuple[tuple[object, ...], Any]] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod

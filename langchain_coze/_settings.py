@@ -7,7 +7,7 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
 from langchain_core.language_models import LangSmithParams
 from langchain_core.language_models.chat_models import BaseChatModel
@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from coze_core import Timeouts, __version__
+from coze_core import ModelSettings, Timeouts, __version__
 from langchain_coze._connection import Connection
 from langchain_coze._names import PROVIDER
 
@@ -75,7 +75,7 @@ _MORE_FOR_WIDE: Final = 1 / 1.5 - 1 / 4
 _SECRET: Final = frozenset({"api_key", "token", "auth", "default_headers", "coze_api_key"})
 
 
-class ChatCozeSettings(Connection, BaseChatModel):
+class ChatCozeSettings(ModelSettings, Connection, BaseChatModel):
     """The fields of `ChatCoze` and what follows from them; see there."""
 
     # Nobody makes one of these, so its validators are never built; those of `ChatCoze` are.
@@ -92,13 +92,6 @@ class ChatCozeSettings(Connection, BaseChatModel):
         validate_default=True,
     )
     user_id: str | None = Field(default_factory=from_env("COZE_USER_ID", default=None))
-    workflow_id: str | None = None
-    app_id: str | None = None
-    conversation_id: str | None = None
-    history: Literal["client", "server"] = "client"
-    system: str = "prefix"
-    tool_calling: Literal["auto", "native", "prompt"] = "auto"
-    on_stale_chat: Literal["replay", "raise"] = "replay"
     self_contained_tool_ids: bool = False
     stop: list[str] | None = Field(
         default=None, validation_alias=AliasChoices("stop", "stop_sequences")
@@ -108,20 +101,6 @@ class ChatCozeSettings(Connection, BaseChatModel):
     """Accepted for the sake of other models; a bot's temperature is set where the bot is made."""
     max_tokens: int | None = None
     """Accepted for the sake of other models; a bot's limit is set where the bot is made."""
-    custom_variables: dict[str, str] | None = None
-    parameters: dict[str, Any] | None = None
-    meta_data: dict[str, str] | None = None
-    auto_save_history: bool = True
-    extra_params: dict[str, str] | None = None
-    shortcut_command: dict[str, Any] | None = None
-    enable_card: bool | None = None
-    publish_status: str | None = None
-    bot_version: str | None = None
-    connector_id: str | None = None
-    cancel_on_close: bool = True
-    deadline: float | None = None
-    on_busy: Literal["error", "wait", "cancel_previous", "new_conversation"] = "error"
-    busy_timeout: float = 60.0
 
     # -- construction
 
@@ -148,10 +127,7 @@ class ChatCozeSettings(Connection, BaseChatModel):
 
     @model_validator(mode="after")
     def _check_options(self) -> Self:
-        if not self.bot_id.strip() and not self.workflow_id:
-            raise ValueError(
-                "no bot: pass bot_id= or set COZE_BOT_ID / 未指定机器人：请传入 bot_id="
-            )
+        self._check_bot()
         from langchain_coze import _engine as engine
 
         engine.check_settings(self)
@@ -168,14 +144,9 @@ class ChatCozeSettings(Connection, BaseChatModel):
     # -- what LangChain wants to know
 
     @property
-    def model(self) -> str:
-        """The bot's id, or the chatflow's, under the name that other models have for it."""
-        return self.workflow_id or self.bot_id
-
-    @property
     def model_name(self) -> str:
         """The bot's id, or the chatflow's, under the name that other models have for it."""
-        return self.workflow_id or self.bot_id
+        return self.model
 
     @property
     def _llm_type(self) -> str:

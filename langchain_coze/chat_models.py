@@ -312,9 +312,12 @@ class ChatCoze(ChatCozeSettings):
         from langchain_coze import _engine as engine
 
         try:
-            return engine.load_messages(self.client, conversation_id, self.model, limit)
+            found = engine.stored_history(
+                self.client, conversation_id, bot_id=self.model, limit=limit
+            )
         except engine.CozeError as error:
             raise engine.translate(error) from error
+        return [engine.stored_message(entry) for entry in found]
 
     async def aload_messages(
         self, conversation_id: str, *, limit: int | None = None
@@ -334,8 +337,9 @@ class ChatCoze(ChatCozeSettings):
         from langchain_coze import _engine as engine
 
         try:
-            return await engine.aload_messages(
-                self.async_client, conversation_id, self.model, limit
+            found = await engine.stored_history_async(
+                self.async_client, conversation_id, bot_id=self.model, limit=limit
             )
         except engine.CozeError as error:
             raise engine.translate(error) from error
+        return [engine.stored_message(entry) for entry in found]

@@ -5,20 +5,17 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from llama_index.core.base.llms.types import LLMMetadata, MessageRole
 from llama_index.core.llms.function_calling import FunctionCallingLLM
-from pydantic import AliasChoices, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import AliasChoices, ConfigDict, Field, SecretStr, model_validator
 
-from coze_core import ModelClients, Timeouts
+from coze_core import ModelConnection, ModelSettings
 
 if TYPE_CHECKING:
-    from coze_core import Auth
-
     Key: TypeAlias = SecretStr | str | Callable[[], Any] | None
-else:  # the client is imported when a model is made; what is kept of a key shows nothing of it
-    Auth = Any
+else:  # what is kept of a key shows nothing of it
     Key = SecretStr | None
 
 # Other names of settings.
@@ -32,7 +29,7 @@ _ENVIRONMENT: Final = {
 }
 
 
-class CozeSettings(ModelClients, FunctionCallingLLM):
+class CozeSettings(ModelSettings, ModelConnection, FunctionCallingLLM):
     """The fields of `Coze` and what follows from them; see there."""
 
     # Nobody makes one of these, so its validators are never built; those of `Coze` are.
@@ -55,49 +52,12 @@ class CozeSettings(ModelClients, FunctionCallingLLM):
         validation_alias=AliasChoices("api_key", "token"),
     )
     base_url: str | None = None
-    region: Literal["com", "cn"] | None = None
-    server: Literal["auto", "cloud", "studio"] = "auto"
-    protocol: Literal["v3", "v2"] = "v3"
     user_id: str | None = None
-    workflow_id: str | None = None
-    app_id: str | None = None
-    conversation_id: str | None = None
-    history: Literal["client", "server"] = "client"
-    system: str = "prefix"
-    tool_calling: Literal["auto", "native", "prompt"] = "auto"
-    on_stale_chat: Literal["replay", "raise"] = "replay"
     self_contained_tool_ids: bool = True
     stop: list[str] | None = None
-    timeout: float | Timeouts | None = None
-    max_retries: int = 2
     context_window: int = 32_768
     num_output: int = 2048
     is_function_calling_model: bool = True
-    custom_variables: dict[str, str] | None = None
-    parameters: dict[str, Any] | None = None
-    meta_data: dict[str, str] | None = None
-    auto_save_history: bool = True
-    extra_params: dict[str, str] | None = None
-    shortcut_command: dict[str, Any] | None = None
-    enable_card: bool | None = None
-    publish_status: str | None = None
-    bot_version: str | None = None
-    connector_id: str | None = None
-    cancel_on_close: bool = True
-    deadline: float | None = None
-    on_busy: Literal["error", "wait", "cancel_previous", "new_conversation"] = "error"
-    busy_timeout: float = 60.0
-    default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
-    proxy: str | None = Field(default=None, exclude=True, repr=False)
-    auth: Auth | None = Field(default=None, exclude=True, repr=False)
-    tracing: Any = Field(default=None, exclude=True, repr=False)
-    conversation_lock: Any = Field(default=None, exclude=True, repr=False)
-    http_client: Any = Field(default=None, exclude=True, repr=False)
-    http_async_client: Any = Field(default=None, exclude=True, repr=False)
-    transport: Any = Field(default=None, exclude=True, repr=False)
-    async_transport: Any = Field(default=None, exclude=True, repr=False)
-
-    _clients: dict[str, tuple[tuple[object, ...], Any]] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -123,10 +83,7 @@ class CozeSettings(ModelClients, FunctionCallingLLM):
 
     @model_validator(mode="after")
     def _check_settings(self) -> CozeSettings:
-        if not self.bot_id.strip() and not self.workflow_id:
-            raise ValueError(
-                "no bot: pass bot_id= or set COZE_BOT_ID / 未指定机器人：请传入 bot_id="
-            )
+        self._check_bot()
         if self.api_key is None and self.auth is None:
             raise ValueError(
                 "no token: set COZE_API_TOKEN or pass api_key= / "
@@ -143,11 +100,6 @@ class CozeSettings(ModelClients, FunctionCallingLLM):
     def class_name(cls) -> str:
         """The name under which this is serialized."""
         return "coze_llm"
-
-    @property
-    def model(self) -> str:
-        """The bot's id, or the chatflow's, under the name that other models have for it."""
-        return self.workflow_id or self.bot_id
 
     @property
     def metadata(self) -> LLMMetadata:

@@ -8,7 +8,7 @@ from typing import Final
 
 from coze_core._models import EnterMessage
 
-MAX_MESSAGES: Final = 100
+MAX_MESSAGES: Final = 100  # in one request (section 2.2)
 _VARIABLE: Final = re.compile(r"[A-Za-z_]+")
 _WITHOUT_SAVING: Final = frozenset({"function_call", "tool_output", "tool_response"})
 

@@ -10,11 +10,12 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
+from coze_core._endpoints._checks import MAX_MESSAGES
+from coze_core._endpoints.chatflows import MAX_MESSAGES as CHATFLOW_MESSAGES
 from coze_core.dialog._answer import Ask
-from coze_core.dialog._chatflow import MAX_MESSAGES as CHATFLOW_MESSAGES
 from coze_core.dialog._chatflow import chatflow_of
 from coze_core.dialog._format import ResponseFormat
-from coze_core.dialog._plan import MAX_MESSAGES, PlanOptions
+from coze_core.dialog._plan import PlanOptions
 from coze_core.dialog._tools import ToolSpec
 
 # Arguments of `client.chat.stream` that are settings of a model as well.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
 from coze_core._config import ProtocolName, check_protocol
+from coze_core._endpoints._checks import MAX_MESSAGES
 from coze_core._models import EnterMessage, MediaItem
 from coze_core._v2 import text_only
 from coze_core.dialog._chatflow import Chatflow
@@ -21,7 +22,6 @@ from coze_core.dialog._marker import Marker
 from coze_core.dialog._tools import written_calls, written_result
 
 History: TypeAlias = Literal["client", "server"]
-MAX_MESSAGES: Final = 100  # protocol notes, section 2.2
 _VARIABLE: Final = re.compile(r"variable:([A-Za-z_]+)")
 _GAP: Final = "\n\n"
 

@@ -23,6 +23,8 @@ from coze_core import (
 from coze_core._binding import AsyncResource, Resource
 from coze_core.emulator import WORKSPACE_ID, Bot, Fail, Fault, Pause, ToolCall
 
+pytestmark = pytest.mark.usefixtures("quick_polls")
+
 
 @pytest.fixture(params=["blocking", "awaiting", "in process"])
 def call(request, emulator):
@@ -142,7 +144,7 @@ def test_a_poll_that_takes_too_long_cancels_the_chat(call, emulator, ask):
 
     emulator.add_bot(Bot("sleeps", sleeps))
     with pytest.raises(PollTimeoutError) as caught:
-        call("chat.create_and_poll", **ask("go", "sleeps", poll_timeout=0.3))
+        call("chat.create_and_poll", **ask("go", "sleeps", poll_timeout=0.1))
     assert isinstance(caught.value, TimeoutError)
     ids = {"conversation_id": caught.value.conversation_id, "chat_id": caught.value.chat_id}
     assert call("chat.retrieve", **ids).status == "canceled"
