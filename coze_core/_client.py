@@ -32,7 +32,7 @@ from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._flow import Flow, send
 from coze_core._memo import Memo
 from coze_core._pump import StreamRequest
-from coze_core._timeouts import Timeouts
+from coze_core._timeouts import SomeTimeout, Timeouts
 
 if TYPE_CHECKING:  # imported by those who use them
     from coze_core import _platform_resources as platform
@@ -52,7 +52,7 @@ class CozeClient(BaseClient[SyncDriver]):
         base_url: The API host; the credential's, else `COZE_API_BASE`, else https://api.coze.com,
             if None.
         region: `com` or `cn`, instead of base_url.
-        timeout: Seconds for every wait, or `Timeouts`.
+        timeout: Seconds for every wait, `Timeouts`, or `httpx.Timeout`.
         max_retries: Attempts after the first, where sending again is safe.
         headers: Sent with every request.
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
@@ -91,7 +91,7 @@ class CozeClient(BaseClient[SyncDriver]):
         auth: Credential | None = None,
         base_url: str | None = None,
         region: Literal["com", "cn"] | None = None,
-        timeout: float | Timeouts | None = None,
+        timeout: float | Timeouts | SomeTimeout | None = None,
         max_retries: int = 2,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
@@ -189,7 +189,7 @@ class AsyncCozeClient(BaseClient[AsyncDriver]):
         base_url: The API host; the credential's, else `COZE_API_BASE`, else https://api.coze.com,
             if None.
         region: `com` or `cn`, instead of base_url.
-        timeout: Seconds for every wait, or `Timeouts`.
+        timeout: Seconds for every wait, `Timeouts`, or `httpx.Timeout`.
         max_retries: Attempts after the first, where sending again is safe.
         headers: Sent with every request.
         proxy: A proxy URL (HTTP, or SOCKS with the extra `socks`); the usual variables if None.
@@ -228,7 +228,7 @@ class AsyncCozeClient(BaseClient[AsyncDriver]):
         auth: Credential | None = None,
         base_url: str | None = None,
         region: Literal["com", "cn"] | None = None,
-        timeout: float | Timeouts | None = None,
+        timeout: float | Timeouts | SomeTimeout | None = None,
         max_retries: int = 2,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,

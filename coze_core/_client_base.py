@@ -30,7 +30,7 @@ from coze_core._observing import Observing
 from coze_core._pump import StreamRequest
 from coze_core._retry import RetryPolicy, until
 from coze_core._session import Session
-from coze_core._timeouts import Timeouts
+from coze_core._timeouts import SomeTimeout, Timeouts
 
 T = TypeVar("T")
 D = TypeVar("D", SyncDriver, AsyncDriver)
@@ -209,14 +209,14 @@ class BaseClient(abc.ABC, Generic[D]):
     def with_options(
         self,
         *,
-        timeout: float | Timeouts | None = None,
+        timeout: float | Timeouts | SomeTimeout | None = None,
         max_retries: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Self:
         """Return a client with some options changed and everything else as in this one.
 
         Args:
-            timeout: Seconds for every wait, or `Timeouts`.
+            timeout: Seconds for every wait, `Timeouts`, or `httpx.Timeout`.
             max_retries: Attempts after the first.
             headers: Further headers.
 
@@ -264,7 +264,7 @@ class BaseClient(abc.ABC, Generic[D]):
 
 def config_of(
     base_url: str,
-    timeout: float | Timeouts | None,
+    timeout: float | Timeouts | SomeTimeout | None,
     max_retries: int,
     headers: Mapping[str, str] | None,
     proxy: str | None,

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from coze_core._capabilities import ServerSetting
 from coze_core._desk import ConversationLock
 from coze_core._retry import RetryPolicy
-from coze_core._timeouts import Timeouts
+from coze_core._timeouts import SomeTimeout, Timeouts
 from coze_core._version import __version__
 
 Region = Literal["com", "cn"]
@@ -135,7 +135,7 @@ class ClientConfig:
     def changed(
         self,
         *,
-        timeout: float | Timeouts | None,
+        timeout: float | Timeouts | SomeTimeout | None,
         max_retries: int | None,
         headers: Mapping[str, str] | None,
     ) -> ClientConfig:

@@ -6,6 +6,7 @@ Shared by both drivers; nothing here does I/O but reading a small part of a file
 from __future__ import annotations
 
 import functools
+import math
 import ssl
 import sys
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -134,8 +135,10 @@ def _timeout(
     timeouts = config.timeouts
     read = timeouts.read if patience is None else patience
     waits = (timeouts.connect, read, timeouts.write, timeouts.pool)
-    connect, read, write, pool = waits if most is None else (min(wait, most) for wait in waits)
-    return httpx.Timeout(connect=connect, read=read, write=write, pool=pool)
+    bounds = waits if most is None else [min(wait, most) for wait in waits]
+    # What takes for ever has no bound: a socket does not take infinity.
+    told = [None if wait == math.inf else wait for wait in bounds]
+    return httpx.Timeout(connect=told[0], read=told[1], write=told[2], pool=told[3])
 
 
 def multipart(call: Call, content: Any) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from coze_core._model_clients import ModelClients
-from coze_core._timeouts import Timeouts
+from coze_core._timeouts import SomeTimeout, Timeouts
 
 if TYPE_CHECKING:
     from coze_core._auth import Auth
@@ -38,6 +38,11 @@ class ModelConnection(ModelClients, BaseModel):
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     transport: Any = Field(default=None, exclude=True, repr=False)
     async_transport: Any = Field(default=None, exclude=True, repr=False)
+
+    @field_validator("timeout", mode="before")
+    @classmethod
+    def _take_a_librarys_timeout(cls, value: object) -> object:
+        return Timeouts.of(value) if isinstance(value, SomeTimeout) else value
 
     _clients: dict[str, tuple[tuple[object, ...], Any]] = PrivateAttr(default_factory=dict)
 

@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+
+@runtime_checkable
+class SomeTimeout(Protocol):
+    """The bounds on waiting of an HTTP library, in seconds or None."""
+
+    @property
+    def connect(self) -> float | None:
+        """To reach the server."""
+
+    @property
+    def read(self) -> float | None:
+        """Between two reads."""
+
+    @property
+    def write(self) -> float | None:
+        """To hand over a piece."""
+
+    @property
+    def pool(self) -> float | None:
+        """For a free connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +52,26 @@ class Timeouts:
                 raise ValueError(f"the {name} timeout must be more than 0 seconds")
 
     @classmethod
-    def of(cls, value: float | Timeouts | None) -> Timeouts:
-        """Return timeouts from one number for every wait, or as given, or the defaults."""
+    def of(cls, value: float | Timeouts | SomeTimeout | None) -> Timeouts:
+        """Return timeouts from one number for every wait, or as given, or the defaults.
+
+        Args:
+            value: Seconds, `Timeouts`, or what an HTTP library has in its place, `httpx.Timeout`:
+                where that is None, there is no bound.
+
+        Raises:
+            TypeError: Something else.
+            ValueError: A time that cannot pass.
+        """
         if value is None:
             return cls()
         if isinstance(value, Timeouts):
             return value
-        return cls(value, value, value, value, max(value, cls().idle))
+        if isinstance(value, int | float):
+            return cls(value, value, value, value, max(value, cls().idle))
+        if isinstance(value, SomeTimeout):
+            waits = (value.connect, value.read, value.write, value.pool)
+            return cls(*(math.inf if wait is None else wait for wait in waits))
+        raise TypeError(
+            f"timeout must be seconds, Timeouts or httpx.Timeout, not {type(value).__name__}"
+        )

@@ -1,11 +1,14 @@
 """What both models make of their settings: names, keys, and what their errors show."""
 
 import contextlib
+import math
 import warnings
 
+import httpx
 import pytest
 from pydantic import ValidationError
 
+from coze_core import Timeouts
 from langchain_coze import ChatCoze, CozeBotTool, CozeWorkflowTool
 from llamaindex_coze import Coze
 
@@ -103,3 +106,11 @@ def test_a_name_of_other_models_is_told_ours(kind, name, meant):
 def test_a_name_that_is_like_none_is_told_none(kind, name):
     with pytest.warns(UserWarning, match=f"'{name}', it is ignored$"):
         kind(bot_id="7", api_key="x", **{name: 1})
+
+
+@both
+def test_a_timeout_may_be_that_of_the_http_library(kind):
+    model = kind(bot_id="7", api_key="x", timeout=httpx.Timeout(3, read=None))
+    assert model.timeout == Timeouts(connect=3, read=math.inf, write=3, pool=3)
+    with pytest.raises(ValidationError):
+        kind(bot_id="7", api_key="x", timeout="soon")

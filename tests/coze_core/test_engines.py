@@ -8,6 +8,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -31,6 +32,7 @@ from coze_core import (
     APITimeoutError,
     AsyncCozeClient,
     CozeClient,
+    EnterMessage,
     IncompleteStreamError,
     Timeouts,
 )
@@ -301,3 +303,23 @@ def test_an_engine_that_cannot_be_had_is_refused_at_once(monkeypatch):
     monkeypatch.setenv("COZE_HTTP_ENGINE", "curl")
     with pytest.raises(ValueError, match="COZE_HTTP_ENGINE must be"):
         AsyncCozeClient("pat_x")
+
+
+@pytest.mark.parametrize("timeout", [httpx.Timeout(None), httpx.Timeout(5, read=None)])
+def test_a_wait_without_a_bound_is_one_for_both_clients(timeout, engine, emulator):
+    hi = [EnterMessage.user("hi")]
+    asked = {"bot_id": emulator.bot_id("echo"), "user_id": "u", "messages": hi}
+    options = {"base_url": emulator.base_url, "timeout": timeout}
+    with CozeClient(emulator.token, **options) as client:
+        assert client.chat.stream(**asked).until_done().finished
+
+    async def main():
+        async with AsyncCozeClient(emulator.token, **options) as client:
+            return await client.chat.stream(**asked).until_done()
+
+    assert asyncio.run(main()).finished
+
+
+def test_a_timeout_of_another_kind_is_refused():
+    with pytest.raises(TypeError, match=r"httpx\.Timeout, not tuple"):
+        CozeClient("pat_x", timeout=(3, 5))
