@@ -162,7 +162,7 @@ class Access:
         key = self._key(digest)
         if key is not None:
             return Caller(f"key:{key.name}", f"key-{_short(key.name)}", key)
-        if not self._settings.pass_through:
+        if not self._settings.takes_tokens:
             raise _unknown("this key is not known here / 访问密钥无效")
         try:
             client = self._clients.of_token(secret, digest)

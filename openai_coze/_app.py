@@ -56,8 +56,8 @@ def create_app(settings: Settings | None = None, *, transport: Any = None) -> St
 
 
 def _routes(hub: Hub) -> Sequence[Route]:
-    def route(path: str, method: str, handler: Handler, *, counted: bool = True) -> Route:
-        return Route(path, Gate(hub, handler, path, counted=counted), methods=[method])
+    def route(path: str, method: str, handler: Handler) -> Route:
+        return Route(path, Gate(hub, handler, path), methods=[method])
 
     async def healthz(_: Request) -> Response:
         facts = {"status": "ok", "version": __version__, "running": hub.running}
@@ -76,11 +76,11 @@ def _routes(hub: Hub) -> Sequence[Route]:
         route("/v1/chat/completions", "POST", chat_completions),
         route("/v1/responses", "POST", responses),
         route("/v1/files", "POST", upload_file),
-        route("/v1/files/{file_id}", "GET", retrieve_file, counted=False),
+        route("/v1/files/{file_id}", "GET", retrieve_file),
         route("/v1/audio/speech", "POST", speech),
         route("/v1/audio/transcriptions", "POST", transcriptions),
-        route("/v1/models", "GET", list_models, counted=False),
-        route("/v1/models/{model:path}", "GET", retrieve_model, counted=False),
+        route("/v1/models", "GET", list_models),
+        route("/v1/models/{model:path}", "GET", retrieve_model),
     ]
 
 

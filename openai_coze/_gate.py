@@ -25,14 +25,12 @@ class Gate:
         hub: What all requests have in common.
         handler: Answers those that are let in.
         route: The path of its route.
-        counted: Whether it counts against a key's rate.
     """
 
-    def __init__(self, hub: Hub, handler: Handler, route: str, *, counted: bool = True) -> None:
+    def __init__(self, hub: Hub, handler: Handler, route: str) -> None:
         self._hub = hub
         self._handler = handler
         self._route = route
-        self._counted = counted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send, self._route)
@@ -54,8 +52,7 @@ class Gate:
         hub = self._hub
         try:
             exchange.caller = hub.access.admit(exchange.headers.get("authorization", ""))
-            if self._counted:
-                hub.access.count(exchange.caller)
+            hub.access.count(exchange.caller)
             with hub:
                 return await self._within_time(exchange)
         except Refused as error:
