@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from coze_core import AsyncCozeClient
+from coze_core import AsyncCozeClient, Auth
+from openai_coze._credentials import lent
 from openai_coze._problems import Refused
 from openai_coze._rates import Rate
 from openai_coze._settings import RESERVED, BotModel, BotRoute, GatewayKey, Settings
@@ -98,8 +99,9 @@ class Clients:
             if isinstance(credential, str):
                 made = AsyncCozeClient(credential, **host, **common)
             else:
-                bound = getattr(credential, "base_url", None)
-                made = AsyncCozeClient(auth=credential, **({} if bound else host), **common)
+                auth = credential if isinstance(credential, Auth) else lent(credential, name)
+                bound = getattr(auth, "base_url", None)
+                made = AsyncCozeClient(auth=auth, **({} if bound else host), **common)
             self._accounts[name] = made
         # Its own token is never used: callers bring theirs, and share its connections.
         self._callers = AsyncCozeClient("none", **host, **common)

@@ -14,6 +14,7 @@ from coze_core.dialog import AsyncDialogue, Result
 from openai_coze._access import Way
 from openai_coze._answering import Answering, answered, dialogue_of
 from openai_coze._chunks import ChunkWriter, completion_of
+from openai_coze._discreet import detail_of
 from openai_coze._exchange import Exchange
 from openai_coze._gate import while_there
 from openai_coze._hub import Hub
@@ -86,7 +87,7 @@ async def begun(hub: Hub, exchange: Exchange, wanted: Wanted) -> Answering:
     def moved(way: Way, error: CozeError) -> None:
         failed = int(exchange.facts.get("failed_ways", 0)) + 1
         exchange.note(failed_ways=failed)
-        LOG.warning("bot %s of %s failed: %s", way.id, way.account, type(error).__name__)
+        LOG.warning("bot %s of %s failed: %s", way.id, way.account, detail_of(error))
 
     answering = await answered(wanted, ways, converse, hub.health, moved)
     exchange.note(

@@ -9,6 +9,7 @@ import anyio
 from starlette.types import Receive, Scope, Send
 
 from coze_core import CozeError
+from openai_coze._discreet import detail_of
 from openai_coze._exchange import Exchange, Gone
 from openai_coze._hub import Hub
 from openai_coze._observe import LOG
@@ -80,6 +81,8 @@ class Gate:
     async def _told(self, exchange: Exchange, error: Exception) -> None:
         own_token = exchange.caller is None or exchange.caller.has_own_token
         problem = problem_of(error, own_token=own_token)
+        if isinstance(error, CozeError) and not own_token:
+            exchange.note(detail=detail_of(error))
         exchange.note(
             error=problem.error.get("code") or problem.error["type"],
             coze_code=getattr(error, "code", None) if isinstance(error, CozeError) else None,
