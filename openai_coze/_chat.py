@@ -41,7 +41,7 @@ async def chat_completions(hub: Hub, exchange: Exchange) -> None:
         ValueError: The request cannot be answered.
         Refused: The request is not passed on.
     """
-    exchange.limit(hub.settings.limits.body, hub.settings.limits.reading)
+    exchange.limit(hub.settings.limits.body, hub.settings.limits.reading, hub.room)
     body = await exchange.json()
     wanted = wanted_of_chat(body, most_messages=hub.settings.limits.messages)
     id, created = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())

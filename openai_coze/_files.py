@@ -87,7 +87,7 @@ async def form_of(hub: Hub, exchange: Exchange) -> AsyncIterator[FormData]:
     Raises:
         Refused: It is none, or too large.
     """
-    exchange.limit(hub.settings.limits.upload, hub.settings.limits.reading)
+    exchange.limit(hub.settings.limits.upload, hub.settings.limits.reading, hub.room)
     request = Request(exchange.scope, exchange.receive)
     try:
         form = await request.form(max_files=1, max_fields=20)

@@ -46,6 +46,7 @@ class Gate:
             exchange.note(outcome="cancelled")
             raise
         finally:
+            exchange.leave()
             self._hub.observers.ended(exchange)
 
     async def _admitted(self, exchange: Exchange) -> Exception | None:

@@ -154,6 +154,8 @@ class Limits:
     Attributes:
         body: Bytes of a request.
         upload: Bytes of a file.
+        held: Bytes of all requests and files that are at work at once; further ones are told to
+            come again. A worker needs a few times as much memory.
         messages: Messages of a request.
         running: Requests at once; further ones are told to come again.
         seconds: How long one may take.
@@ -163,6 +165,7 @@ class Limits:
 
     body: int = 32 * MB
     upload: int = 128 * MB
+    held: int = 256 * MB
     messages: int = 1000
     running: int = 1000
     seconds: float = 600.0
@@ -173,6 +176,8 @@ class Limits:
         for name in self.__slots__:
             if getattr(self, name) <= 0:
                 raise ValueError(f"the limit {name!r} must be more than 0")
+        if self.held < max(self.body, self.upload):
+            raise ValueError("the limit 'held' must be at least 'body' and 'upload'")
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,7 @@ def test_settings_come_from_a_file(tmp_path):
         ("[[keys]]\nname = 'a'\nsha256 = 'abc'", "SHA-256"),
         ("[limits]\nrunning = 0", "more than 0"),
         ("[limits]\nrun = 1", "there is no 'run'"),
+        ("[limits]\nheld = 1000", "at least 'body'"),
         ("pass_through = false", "nobody could call"),
         ("pass_through = 'false'", "true or false"),
         ("cors_origins = 'https://a.example'", "list of texts"),

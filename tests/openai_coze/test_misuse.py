@@ -191,6 +191,77 @@ def test_a_body_that_does_not_come_gives_its_place_back(serve, settings_for):
         assert httpx.post(f"{url}/v1/chat/completions", json=body, headers=HEADERS).is_success
 
 
+@pytest.mark.parametrize("way", ["length", "chunks", "file"])
+def test_large_bodies_together_have_a_bound_and_give_their_room_back(serve, settings_for, way):
+    import socket
+
+    limits = Limits(body=1_000_000, upload=1_000_000, held=1_000_000)
+    url = serve(create_app(settings_for("echo", limits=limits)))
+    host, port = url.removeprefix("http://").split(":")
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
+        "Content-Length: 900000\r\n\r\n"
+    )
+    body = json.dumps({"model": "echo", "messages": [HI], "pad": "x" * 300_000}).encode()
+
+    def ask():
+        if way == "file":
+            files = {"file": ("a.txt", b"x" * 300_000)}
+            return httpx.post(f"{url}/v1/files", files=files, headers=HEADERS)
+        content = body if way == "length" else iter([body[:200_000], body[200_000:]])
+        return httpx.post(f"{url}/v1/chat/completions", content=content, headers=HEADERS)
+
+    def ask_until(status):
+        for _ in range(100):
+            if (reply := ask()).status_code == status:
+                break
+            time.sleep(0.05)
+        assert reply.status_code == status
+        return reply
+
+    assert ask().status_code == 200
+    with socket.create_connection((host, int(port))) as raw:
+        raw.sendall(head.encode() + b"x" * 800_000)
+        refused = ask_until(503)  # as soon as what was sent has come
+        assert refused.json()["error"]["code"] == "overloaded"
+        assert refused.headers["retry-after"] == "1"
+        small = httpx.post(
+            f"{url}/v1/chat/completions",
+            json={"model": "echo", "messages": [HI]},
+            headers=HEADERS,
+        )
+        assert small.status_code == 200
+    ask_until(200)
+
+
+@pytest.mark.parametrize("piece", ["{},", "[],", "1.5,"])
+def test_a_body_that_grows_in_memory_is_counted_by_what_it_takes(serve, settings_for, piece):
+    limits = Limits(body=1_000_000, upload=1_000_000, held=4_000_000)
+    url = serve(create_app(settings_for("echo", limits=limits)))
+    pad = f"[{piece * (900_000 // len(piece))}0]"
+    for said, status in ((pad, 413), (json.dumps(pad[:90_000]), 200)):
+        body = f'{{"model": "echo", "messages": [{json.dumps(HI)}], "pad": {said}}}'
+        reply = httpx.post(f"{url}/v1/chat/completions", content=body, headers=HEADERS)
+        assert reply.status_code == status
+
+
+def test_who_says_that_much_will_come_keeps_nobody_out(serve, settings_for):
+    import socket
+
+    limits = Limits(body=1_000_000, upload=1_000_000, held=1_000_000)
+    url = serve(create_app(settings_for("echo", limits=limits)))
+    host, port = url.removeprefix("http://").split(":")
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
+        "Content-Length: 1000000\r\n\r\nx"
+    )
+    with socket.create_connection((host, int(port))) as raw:
+        raw.sendall(head.encode())
+        content = {"model": "echo", "messages": [HI], "pad": "x" * 500_000}
+        reply = httpx.post(f"{url}/v1/chat/completions", json=content, headers=HEADERS)
+    assert reply.status_code == 200
+
+
 def test_a_wrong_method_is_told_which_one_there_is(serve, settings_for):
     url = serve(create_app(settings_for("echo")))
     reply = httpx.put(f"{url}/v1/chat/completions", headers=HEADERS)
