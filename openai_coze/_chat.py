@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from openai_coze._answering import Answering, answered, dialogue_of
 from openai_coze._chunks import ChunkWriter, completion_of
 from openai_coze._discreet import detail_of
 from openai_coze._exchange import Exchange
+from openai_coze._file_ids import placed
 from openai_coze._gate import while_there
 from openai_coze._hub import Hub
 from openai_coze._observe import LOG
@@ -77,6 +79,8 @@ async def begun(hub: Hub, exchange: Exchange, wanted: Wanted) -> Answering:
     exchange.note(model=wanted.model, streamed=wanted.streamed)
     model: BotModel = hub.access.model_of(caller, wanted.model)
     hub.access.check_options(caller, wanted.options)
+    entries, account = placed(wanted.entries, hub.access.accounts_of(caller))
+    wanted = replace(wanted, entries=entries, account=account)
     ways = hub.access.ways_of(caller, model)
     if not caller.has_own_token:  # who pays themselves may reach all that they pay for
         await check_waiting(wanted.entries, ways)

@@ -81,6 +81,7 @@ class Wanted:
         options: What `ask_of` takes.
         stops: Where to cut the text.
         response_format: What a JSON answer must look like.
+        account: The account that has the files of the history, or None if any may have them.
     """
 
     model: str
@@ -93,6 +94,7 @@ class Wanted:
     options: Mapping[str, Any] = field(default_factory=dict)
     stops: tuple[str, ...] = ()
     response_format: ResponseFormat | None = None
+    account: str | None = None
 
     @property
     def waiting_bot(self) -> str | None:
