@@ -51,6 +51,9 @@ def create_app(settings: Settings | None = None, *, transport: Any = None) -> St
         exception_handlers={HTTPException: _no_such_route},
         lifespan=lifespan,
     )
+    # A redirect names the address that we were asked at, which is not always that of a proxy before
+    # us, and takes the key there.
+    app.router.redirect_slashes = False
     app.state.hub = hub
     return app
 
@@ -102,7 +105,14 @@ def _middleware(settings: Settings) -> Sequence[Middleware]:
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST"],
             allow_headers=["*"],  # OpenAI's client sends many of its own
-            expose_headers=["x-request-id", "x-coze-logid", "x-coze-bot-id", "x-coze-ignored"],
+            expose_headers=[
+                "x-request-id",
+                "x-coze-logid",
+                "x-coze-bot-id",
+                "x-coze-ignored",
+                "x-should-retry",
+                "retry-after",
+            ],
         )
     ]
 

@@ -53,13 +53,14 @@ class Problem:
 
 
 _LONGEST: Final = 2000  # characters of a message; what it repeats is the caller's to choose
+_OTHER: Final = "invalid_request_error"
 _TYPES: Final = {
-    400: "invalid_request_error",
+    400: _OTHER,
     401: "authentication_error",
     403: "permission_error",
     404: "not_found_error",
     409: "conflict_error",
-    413: "invalid_request_error",
+    413: _OTHER,
     429: "rate_limit_error",
 }
 # The most special first.
@@ -105,7 +106,7 @@ def _refused(error: Refused) -> Problem:
         headers = {"retry-after": str(max(1, round(error.retry_after)))}
     told = {
         "message": error.message[:_LONGEST],
-        "type": _TYPES.get(error.status, "server_error"),
+        "type": _TYPES.get(error.status, _OTHER if error.status < 500 else "server_error"),
         "param": error.param,
         "code": error.code,
     }

@@ -160,6 +160,8 @@ def test_other_web_pages_may_not_call_unless_they_are_named(gateway):
     reply = httpx.options(f"{opened.base_url}chat/completions", headers=asked)
     assert reply.headers["access-control-allow-origin"] == "https://chat.example"
     assert "x-stainless-lang" in reply.headers["access-control-allow-headers"]
+    refused = httpx.post(f"{opened.base_url}chat/completions", headers=origin)
+    assert "x-should-retry" in refused.headers["access-control-expose-headers"]
     other = {**asked, "Origin": "https://evil.example"}
     reply = httpx.options(f"{opened.base_url}chat/completions", headers=other)
     assert "access-control-allow-origin" not in reply.headers

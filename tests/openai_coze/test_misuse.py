@@ -39,6 +39,14 @@ def nested(levels):
     ("fields", "param"),
     [
         ({"n": []}, "n"),
+        ({"stream": "true"}, "stream"),
+        ({"stream": 1}, "stream"),
+        ({"stream_options": {"include_usage": "no"}}, "stream_options.include_usage"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
+        ({"coze": {"conversation_id": 5}}, "coze.conversation_id"),
+        ({"coze": {"custom_variables": {"a": 5}}}, "coze.custom_variables"),
+        ({"coze": {"meta_data": {"a": {}}}}, "coze.meta_data"),
         ({"stop": ["x"] * 17}, "stop"),
         ({"stop": "x" * 257}, "stop"),
         ({"modalities": 5}, "modalities"),
@@ -67,6 +75,11 @@ def test_a_wrong_type_is_named(post, fields, param):
     [
         ("responses", {"input": [{"role": [], "content": "x"}]}, "input[0].role"),
         ("responses", {"input": "x", "instructions": ["x"]}, "instructions"),
+        ("responses", {"input": "x", "stream": "true"}, "stream"),
+        ("responses", {"input": [{"type": "function_call"}]}, "input[0].name"),
+        ("responses", {"input": "x", "conversation": "conv_1"}, "conversation"),
+        ("responses", {"input": "x", "prompt": {"id": "pmpt_1"}}, "prompt"),
+        ("responses", {"input": "x", "tool_choice": {"type": "web_search"}}, "tool_choice"),
         ("audio/speech", {"input": "x", "response_format": {"a": 1}}, "response_format"),
         ("audio/speech", {"input": "x", "stream_format": [1]}, "stream_format"),
         ("audio/speech", {"input": "x", "speed": []}, "speed"),
@@ -267,3 +280,36 @@ def test_a_wrong_method_is_told_which_one_there_is(serve, settings_for):
     reply = httpx.put(f"{url}/v1/chat/completions", headers=HEADERS)
     assert reply.status_code == 405
     assert reply.headers["allow"] == "POST"
+    assert reply.json()["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "chat/completions/"), ("GET", "files/")])
+def test_no_key_is_sent_on_to_another_address(serve, settings_for, method, path):
+    url = serve(create_app(settings_for("echo")))
+    headers = {**HEADERS, "Host": "elsewhere.example"}
+    reply = httpx.request(method, f"{url}/v1/{path}", headers=headers)
+    assert reply.status_code == 404
+    assert "location" not in reply.headers
+
+
+def test_what_is_repeated_of_a_request_has_a_bound(post):
+    reply = post("chat/completions", {"messages": [{"role": "x" * 100_000, "content": "x"}]})
+    assert reply.status_code == 400
+    assert len(reply.content) < 5000
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"temperature": 0}, "temperature"),
+        ({"seed": 0, "max_tokens": 0}, "seed, max_tokens"),
+        ({"parallel_tool_calls": False}, "parallel_tool_calls"),
+        ({"max_completion_tokens": 5, "logprobs": True}, "max_completion_tokens, logprobs"),
+        ({"temperature": 1, "top_p": 1, "frequency_penalty": 0, "modalities": ["text"]}, None),
+        ({"logprobs": False, "store": False, "logit_bias": {}, "service_tier": "auto"}, None),
+    ],
+)
+def test_what_has_no_effect_is_told_even_if_it_is_0(post, fields, told):
+    reply = post("chat/completions", {"messages": [HI], **fields})
+    assert reply.status_code == 200
+    assert reply.headers.get("x-coze-ignored") == told
