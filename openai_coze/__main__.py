@@ -85,7 +85,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     try:
         settings = _settings(options)
-    except ValueError as error:
+        create_app(settings)  # what no worker could begin with ends the program here, once
+    except (ValueError, ImportError) as error:
         print(f"The gateway could not start: {error}", file=sys.stderr)
         return 1
     _greet(settings, options)

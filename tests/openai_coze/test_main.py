@@ -277,6 +277,40 @@ def test_a_file_with_keys_lets_tokens_in_only_if_it_says_so(tmp_path, told, open
     assert found.takes_tokens is open_
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [("COZE_API_BASE", "ftp://x", "base_url"), ("COZE_API_TOKEN", "pat x", "the token has")],
+)
+def test_what_no_worker_could_begin_with_ends_the_program(name, value, told):
+    environment = {
+        **os.environ,
+        "COZE_API_TOKEN": "pat_x",
+        "COZE_GATEWAY_KEY": SECRET,
+        name: value,
+    }
+    command = [sys.executable, "-m", "openai_coze", "--port", "0", "--workers", "2"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 1
+    assert f"could not start: {told}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "module"), [("--metrics", "prometheus_client"), ("--traces", "opentelemetry")]
+)
+def test_a_library_that_is_missing_is_named(tmp_path, option, module):
+    (tmp_path / module).mkdir()
+    (tmp_path / module / "__init__.py").write_text("raise ImportError('not here')")
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "openai_coze", "--port", "0", option]
+    environment = {**os.environ, "PYTHONPATH": paths}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 1
+    assert "could not start" in ended.stderr
+    assert "pip install" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_settings_with_keys_take_tokens_only_if_they_say_so():
     with_keys = {"keys": (GatewayKey.of(SECRET, name="a"),), "accounts": {"default": "pat_x"}}
     assert Settings().takes_tokens
