@@ -238,6 +238,8 @@ class Settings:
         if twice := sorted({name for name in owners if owners.count(name) > 1}):
             # Their rates are counted, and their users told apart, by these names.
             raise ValueError(f"two keys have the name {twice[0]!r}")
+        if len({key.digest for key in self.keys}) < len(owners):
+            raise ValueError("one key stands under two names: whose rights would it have?")
         names = [name for model in self.models for name in model.names]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two models have the name {twice[0]!r}")

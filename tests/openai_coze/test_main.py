@@ -122,6 +122,9 @@ def test_a_key_may_use_known_models_only_and_bots_need_their_accounts(settings_f
     keys = (GatewayKey.of(SECRET, name="a", per_minute=5), GatewayKey.of(SECRET + "2", name="a"))
     with pytest.raises(ValueError, match="two keys have the name 'a'"):
         settings_for("echo", keys=keys)
+    keys = (GatewayKey.of(SECRET, name="a", models=("echo",)), GatewayKey.of(SECRET, name="b"))
+    with pytest.raises(ValueError, match="under two names"):
+        settings_for("echo", keys=keys)
 
 
 def test_an_account_may_be_an_oauth_app(tmp_path):
