@@ -126,7 +126,7 @@ class OverAiohttp:
         connect, read = request.timeouts.get("connect"), request.timeouts.get("read")
         return await self._begin().request(
             request.method,
-            _url(str(request.url)),
+            _url(request.url),
             headers=request.headers,
             data=content,
             allow_redirects=False,

@@ -6,12 +6,13 @@ kinds that renew themselves implement the same protocol and do their requests as
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from coze_core._call import Call, Reply
 from coze_core._errors import AuthenticationError
 from coze_core._flow import Flow, exclusive
+from coze_core._here import Surroundings, guarded
 from coze_core._retry import RetryPolicy, retrying
 
 
@@ -88,29 +89,39 @@ def check_token(token: str) -> None:
         )
 
 
-def authorized(call: Call, auth: Auth, policy: RetryPolicy) -> Flow[Reply]:
+def authorized(call: Call, auth: Auth, policy: RetryPolicy, around: Surroundings) -> Flow[Reply]:
     """Perform a call with the token, which is renewed once if the server refuses it.
+
+    Args:
+        call: The call.
+        auth: The credential.
+        policy: When to send again.
+        around: What the client knows of its server.
 
     Raises:
         CozeError: What the last attempt ended with.
     """
     token = auth.token()
     if token is None:
-        yield from exclusive(auth, lambda: auth.refresh(None), call, shared=True)
+        yield from _renewed(call, auth, None, around)
         token = auth.token()
     try:
-        return (yield from _with_token(call, token, policy))
+        return (yield from _with_token(call, token, policy, around))
     except AuthenticationError:
         if not auth.refreshable:
             raise
-    stale = token
-    yield from exclusive(auth, lambda: auth.refresh(stale), call, shared=True)
-    return (yield from _with_token(call, auth.token(), policy))
+    yield from _renewed(call, auth, token, around)
+    return (yield from _with_token(call, auth.token(), policy, around))
 
 
-def _with_token(call: Call, token: str | None, policy: RetryPolicy) -> Flow[Reply]:
+def _renewed(call: Call, auth: Auth, stale: str | None, around: Surroundings) -> Flow[None]:
+    return exclusive(auth, lambda: guarded(auth.refresh(stale), around), call, shared=True)
+
+
+def _with_token(
+    call: Call, token: str | None, policy: RetryPolicy, around: Surroundings
+) -> Flow[Reply]:
     if token is None:
         raise AuthenticationError("no token could be had: sign in again")
     check_token(token)
-    signed = replace(call, headers={**call.headers, "Authorization": f"Bearer {token}"})
-    return (yield from retrying(signed, policy))
+    return (yield from retrying(call.signed(token), policy, around.send))

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias, TypeVar
 
@@ -25,6 +26,7 @@ M = TypeVar("M", bound=WireModel)
 _PLACES: Final = ("data", "message", "ChatV3ChatDetail", "Messages", "ConversationData")
 _SHOWN_BODY: Final = 4096  # how much of an error body is kept, in characters
 _LONGEST_LOG_ID: Final = 256  # characters
+_FIELD_NAMES: Final = (b"event", b"data", b"id", b"retry", b":")  # of server-sent events
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,11 @@ def path_of(file: str | os.PathLike[str]) -> Path:
     return path
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
-    """One request.
+    """One request; never changed once it is made.
+
+    Not frozen: setting frozen fields would take more time than all else about a call.
 
     Attributes:
         method: The HTTP method.
@@ -99,6 +103,15 @@ class Call:
     def secret(self) -> str:
         """The token this call carries, or `""`."""
         return self.headers.get("Authorization", "").removeprefix("Bearer ")
+
+    def signed(self, token: str) -> Call:
+        """Return the same call with this token."""
+        call = Call(*_FIELDS_OF_CALL(self))
+        call.headers = {**self.headers, "Authorization": f"Bearer {token}"}
+        return call
+
+
+_FIELDS_OF_CALL: Final = attrgetter(*(field.name for field in fields(Call)))
 
 
 class Reply:
@@ -141,12 +154,14 @@ class Reply:
     @property
     def log_id(self) -> str | None:
         """The log id: of the body, else of the headers (section 1.3)."""
-        found = self._told_log_id() or ""
+        found = self._told_log_id()
+        if not found:
+            return None
         # It ends up in logs: whatever the server put there, it is no token.
         return hidden(redact(found[:_LONGEST_LOG_ID]), self.secret) or None
 
     def _told_log_id(self) -> str | None:
-        payload = self.payload
+        payload = self.payload if self.body else None
         if isinstance(payload, Mapping):
             for key in ("detail", "error"):
                 detail = payload.get(key)
@@ -265,8 +280,7 @@ class Reply:
             # Without its cause, which shows values that the server sent.
             place = ".".join(map(str, error.errors(include_input=False)[0]["loc"]))
             raise self._wrong_shape(model, place) from None
-        value._log_id = self.log_id  # noqa: SLF001 - the model's own private attribute, set once
-        return value
+        return value.came_with(self.log_id)
 
     def _wrong_shape(self, model: type[WireModel], place: str = "") -> ProtocolError:
         where = f": {place} has another shape" if place else ""
@@ -307,10 +321,9 @@ def is_event_stream(content_type: str, head: bytes) -> bool | None:
         return False
     if "text/event-stream" in content_type:
         return True
-    fields = (b"event", b"data", b"id", b"retry", b":")
-    if any(start.startswith(field) for field in fields):
+    if start.startswith(_FIELD_NAMES):
         return True
-    return None if any(field.startswith(start) for field in fields) else False
+    return None if any(field.startswith(start) for field in _FIELD_NAMES) else False
 
 
 def is_file(content_type: str, head: bytes) -> bool | None:

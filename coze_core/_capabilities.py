@@ -5,6 +5,7 @@ The one table of it. What a server lacks is refused before the request, with wha
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -248,12 +249,20 @@ def lacking(call: Call, server: ServerKind) -> Lack | None:
         return _CLOUD_LACKS if server == "cloud" else None
     if server == "cloud":
         return None
-    if any(call.method in methods and path.fullmatch(call.path) for methods, path in _BOTH):
-        return _LACKS["answers_with_media"] if _has_answers_with_media(call) else None
-    if not call.path.startswith(_OF_COZE):
+    name = _what_studio_lacks(call.method, call.path)
+    if name is None:
+        name = "answers_with_media" if _has_answers_with_media(call) else ""
+    return _LACKS[name] if name else None
+
+
+@functools.lru_cache(maxsize=256)
+def _what_studio_lacks(method: str, path: str) -> str | None:
+    """Return the name of what Studio lacks: None for nothing, `""` for a path that is not ours."""
+    if any(method in methods and pattern.fullmatch(path) for methods, pattern in _BOTH):
         return None
-    found = (name for path, name in _CLOUD_ONLY if path.fullmatch(call.path))
-    return _LACKS[next(found, "others")]
+    if not path.startswith(_OF_COZE):
+        return ""
+    return next((name for pattern, name in _CLOUD_ONLY if pattern.fullmatch(path)), "others")
 
 
 def tells_apart(call: Call) -> bool:
@@ -263,7 +272,7 @@ def tells_apart(call: Call) -> bool:
     """
     if call.path.startswith(_V2):
         return False
-    return any(lacking(call, server) is not None for server in ("cloud", "studio"))
+    return lacking(call, "cloud") is not None or lacking(call, "studio") is not None
 
 
 def unsupported(call: Call, lack: Lack, server: ServerKind) -> UnsupportedError:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from operator import attrgetter
+from typing import Final
 
 from coze_core._bodies import AsyncBody, Body
 from coze_core._desk import Lease
@@ -20,6 +22,8 @@ from coze_core._reader import AnyChatEvent
 from coze_core._streams import AsyncEventStream, EventStream, StreamFlows
 from coze_core._turn import Turn
 from coze_core._turn_parts import Increment
+
+_EVENT_OF: Final = attrgetter("event")
 
 
 class _Leaving:
@@ -100,8 +104,7 @@ class ChatStream(EventStream[Increment]):
         self._chat.begun(self._body)
 
     def __iter__(self) -> Iterator[AnyChatEvent]:
-        for increment in self.increments():
-            yield increment.event
+        return map(_EVENT_OF, self.increments())
 
     def text(self) -> Iterator[str]:
         """Iterate over the new pieces of the answer's text."""

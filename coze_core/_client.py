@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 
@@ -32,7 +31,6 @@ from coze_core._desk import ConversationLock, Lease
 from coze_core._downloads import AsyncSpeech, Speech
 from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._flow import Flow, send
-from coze_core._here import guarded
 from coze_core._memo import Memo
 from coze_core._pump import StreamRequest
 from coze_core._timeouts import Timeouts
@@ -129,7 +127,7 @@ class CozeClient(BaseClient[SyncDriver]):
 
     def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
-        return self._driver.run(self._observing.watched(guarded(flow, self._around())))
+        return self._driver.run(self._unsigned(flow))
 
     def detect(self) -> Capabilities:
         """Find out what the server can do, by one request at the most.
@@ -137,14 +135,13 @@ class CozeClient(BaseClient[SyncDriver]):
         Example:
             >>> client.detect().submit_tool_outputs  # doctest: +SKIP
         """
-        return self._driver.run(self._around().detect())
+        return self._driver.run(self._around.detect())
 
     def open_stream(self, request: StreamRequest, /) -> ChatStream:
         """Return a stream that is opened when it is entered or iterated."""
         request = self._as_spoken(request)
         pump = self._observing.chat_pump(request)
-        request = replace(request, lease=Lease(pump))
-        return ChatStream(self._driver, pump, request, self._flows)
+        return ChatStream(self._driver, pump, request.leased(Lease(pump)), self._flows)
 
     def open_workflow(self, request: StreamRequest, /) -> WorkflowStream:
         """Return a workflow's stream that is opened when it is entered or iterated."""
@@ -259,7 +256,7 @@ class AsyncCozeClient(BaseClient[AsyncDriver]):
 
     async def run_unsigned(self, flow: Flow[T], /) -> T:
         """Run a flow whose calls carry no token: it is about to fetch one."""
-        return await self._driver.run(self._observing.watched(guarded(flow, self._around())))
+        return await self._driver.run(self._unsigned(flow))
 
     async def detect(self) -> Capabilities:
         """Find out what the server can do, by one request at the most.
@@ -267,14 +264,13 @@ class AsyncCozeClient(BaseClient[AsyncDriver]):
         Example:
             >>> (await client.detect()).submit_tool_outputs  # doctest: +SKIP
         """
-        return await self._driver.run(self._around().detect())
+        return await self._driver.run(self._around.detect())
 
     def open_stream(self, request: StreamRequest, /) -> AsyncChatStream:
         """Return a stream that is opened when it is entered or iterated."""
         request = self._as_spoken(request)
         pump = self._observing.chat_pump(request)
-        request = replace(request, lease=Lease(pump))
-        return AsyncChatStream(self._driver, pump, request, self._flows)
+        return AsyncChatStream(self._driver, pump, request.leased(Lease(pump)), self._flows)
 
     def open_workflow(self, request: StreamRequest, /) -> AsyncWorkflowStream:
         """Return a workflow's stream that is opened when it is entered or iterated."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Self, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
 
 from coze_core import _v2 as v2
 from coze_core._auth import Auth, TokenAuth
@@ -30,7 +30,7 @@ from coze_core._models import Chat
 from coze_core._observing import Observing
 from coze_core._pump import StreamRequest
 from coze_core._retry import RetryPolicy, until
-from coze_core._session import session
+from coze_core._session import Session
 from coze_core._timeouts import Timeouts
 
 T = TypeVar("T")
@@ -79,12 +79,15 @@ def host_of(auth: Auth, base_url: str | None, region: str | None) -> str:
     return given
 
 
+_USUAL: Final = Busy()
+
+
 def _sent(call: Call, request: StreamRequest) -> Flow[Reply]:
     if request.prepare is not None:
         call = yield from request.prepare(call)
     if request.lease is None:
         return (yield from send(call))
-    policy = request.busy or Busy()
+    policy = request.busy or _USUAL
     if request.deadline is not None:
         policy = replace(policy, timeout=min(policy.timeout, request.deadline))
     return (yield from busy.in_turn(call, policy, request.lease, chat.cancel))
@@ -94,63 +97,63 @@ def _sent(call: Call, request: StreamRequest) -> Flow[Reply]:
 class _Flows:
     """The flows that streams need, signed and repeated as this client does."""
 
-    auth: Auth
-    config: ClientConfig
-    around: Callable[[], Surroundings]
+    session: Session
     observing: Observing
 
-    def _session(self, flow: Flow[T], retry: RetryPolicy) -> Flow[T]:
-        return guarded(session(flow, self.auth, retry), self.around())
-
     def open(self, request: StreamRequest) -> Flow[Reply]:
-        call, retry = request.call, self.config.retry
-        if request.deadline is None:
-            return self._session(_sent(call, request), retry)
-        call = replace(call, timeout=request.deadline)
-        retry = replace(retry, total=min(request.deadline, retry.total))
-        ends = retry.clock() + request.deadline
-        return until(ends, self._session(_sent(call, request), retry), retry.clock)
+        session, deadline = self.session, request.deadline
+        if deadline is None:
+            return session.of(_sent(request.call, request))
+        call = replace(request.call, timeout=deadline)
+        retry = replace(session.policy, total=min(deadline, session.policy.total))
+        ends = retry.clock() + deadline
+        bounded = replace(session, policy=retry)
+        return until(ends, bounded.of(_sent(call, request)), retry.clock)
 
     def cancel(self, *, conversation_id: str, chat_id: str) -> Flow[Chat]:
         ids = {"conversation_id": conversation_id, "chat_id": chat_id}
-        return self.observing.watched(self._session(chat.cancel(**ids), self.config.retry))
+        return self.observing.watched(self.session.of(chat.cancel(**ids)))
 
     def quick_cancel(self, *, conversation_id: str, chat_id: str) -> Flow[None]:
         ids = {"conversation_id": conversation_id, "chat_id": chat_id}
-        once = replace(self.config.retry, max_retries=0)
-        return self.observing.watched(self._session(chat.quick_cancel(**ids), once))
+        once = replace(self.session, policy=replace(self.session.policy, max_retries=0))
+        return self.observing.watched(once.of(chat.quick_cancel(**ids)))
 
 
 class BaseClient(abc.ABC, Generic[D]):
-    """What needs no I/O and is the same for both clients.
-
-    Attributes:
-        memo: What was found out with this account: uploads, and the tools of bots.
-    """
-
-    memo: Memo
+    """What needs no I/O and is the same for both clients."""
 
     _driver: D
     _given: tuple[object | None, object | None]
 
     def _set_up(self, auth: Auth, config: ClientConfig, driver: D, memo: Memo | None) -> None:
-        self.memo = memo or Memo()
         self._auth = auth
         self._config = config
         self._driver = driver
         self._observing = Observing(config)
-        self._flows = _Flows(auth, config, self._around, self._observing)
-        self._check = v2.check_call if config.protocol == "v2" else None
+        self._speaks_v2 = config.protocol == "v2"
+        self.memo = memo or Memo()
 
-    def _around(self) -> Surroundings:
+    @property
+    def memo(self) -> Memo:
+        """What was found out with this account: uploads, and the tools of bots."""
+        return self._around.memo
+
+    @memo.setter
+    def memo(self, memo: Memo) -> None:
         config = self._config
         told = told_server(config.server, config.base_url)
-        return Surroundings(config.base_url, told, self.memo, config.conversation_lock)
+        self._around = Surroundings(config.base_url, told, memo, config.conversation_lock)
+        session = Session(self._auth, config.retry, self._around)
+        self._flows = _Flows(session, self._observing)
+        # Streams are translated beforehand, see `_as_spoken`.
+        check = v2.check_call if self._speaks_v2 else None
+        self._session = replace(session, check=check)
 
     @property
     def capabilities(self) -> Capabilities:
         """What the server can do, as far as that is known now; `detect` finds out."""
-        return self._around().capabilities
+        return self._around.capabilities
 
     @property
     def base_url(self) -> str:
@@ -169,11 +172,14 @@ class BaseClient(abc.ABC, Generic[D]):
 
     def _signed(self, flow: Flow[T]) -> Flow[T]:
         """Return the same flow: signed, repeated where that is safe, watched where it is wanted."""
-        signed = session(flow, self._auth, self._config.retry, self._check)
-        return self._observing.watched(guarded(signed, self._around()))
+        return self._observing.watched(self._session.of(flow))
+
+    def _unsigned(self, flow: Flow[T]) -> Flow[T]:
+        """Return the same flow, whose calls carry no token: it is about to fetch one."""
+        return self._observing.watched(guarded(flow, self._around))
 
     def _as_spoken(self, request: StreamRequest) -> StreamRequest:
-        return request if self._check is None else v2.stream_request(request)
+        return v2.stream_request(request) if self._speaks_v2 else request
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._config.base_url!r})"

@@ -286,7 +286,8 @@ class Lease:
         self.over = True
         self.connection = None
         DESK.forget(self)
-        _give_back(self._held, os.getpid())
+        if self._held:
+            _give_back(self._held, os.getpid())
         if self._ticket is not None:
             self._ticket.signal.give()  # whoever waits with it need not wait any longer
 

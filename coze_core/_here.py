@@ -6,11 +6,10 @@ replies which server it is, and answers the step `Here`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Final, TypeVar, cast
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeVar, cast
 
-from coze_core._call import Call
+from coze_core._call import Call, Reply
 from coze_core._capabilities import (
     PROBE,
     Capabilities,
@@ -23,7 +22,7 @@ from coze_core._capabilities import (
 )
 from coze_core._desk import ConversationLock
 from coze_core._errors import CozeError
-from coze_core._flow import Exclusive, Flow, Here, Send, exclusive, send
+from coze_core._flow import Exclusive, Flow, Here, Send, Step, each_step, exclusive, send
 from coze_core._memo import Memo, Slot
 
 T = TypeVar("T")
@@ -46,11 +45,15 @@ class Surroundings:
     told: ServerKind | None
     memo: Memo
     lock: ConversationLock | None = None
+    _slot: Slot = field(init=False, repr=False)  # of which server it is
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_slot", self.memo.slot(("server", self.base_url)))
 
     @property
     def server(self) -> ServerKind | None:
         """Which server it is, as far as that is known now."""
-        return self.told or cast("ServerKind | None", self._slot().value)
+        return self.told or cast("ServerKind | None", self._slot.value)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -60,11 +63,11 @@ class Surroundings:
     def learn(self, server: ServerKind | None) -> None:
         """Take note of which server it is."""
         if server is not None:
-            self.memo.keep(self._slot(), server, _FOR_EVER)
+            self.memo.keep(self._slot, server, _FOR_EVER)
 
     def detect(self) -> Flow[Capabilities]:
         """Find out which server it is, unless that is known."""
-        slot = self._slot()
+        slot = self._slot
         if self.server is None and not self.memo.fresh(slot):
             yield from exclusive(slot, lambda: self._probe(slot))
         return self.capabilities
@@ -82,6 +85,28 @@ class Surroundings:
         if lack is not None and server is not None:
             raise unsupported(call, lack, server)
 
+    def send(self, call: Call) -> Flow[Reply]:
+        """Perform a call that the server has, and learn from the reply which server it is.
+
+        Raises:
+            UnsupportedError: What is lacking, and what to do instead.
+        """
+        yield from self.check(call)
+        reply = yield from send(call)
+        if self.server is None:
+            self.learn(server_of_headers(reply.headers))
+        return reply
+
+    def perform(self, step: Step) -> Flow[Any]:
+        """Perform a step of a flow that is not signed."""
+        if isinstance(step, Send):
+            return (yield from self.send(step.call))
+        if isinstance(step, Here):
+            return self
+        if isinstance(step, Exclusive):
+            return (yield replace(step, make=lambda: guarded(step.make(), self)))
+        return (yield step)
+
     def _probe(self, slot: Slot) -> Flow[None]:
         if self.memo.fresh(slot):
             return
@@ -90,9 +115,6 @@ class Surroundings:
         except CozeError:
             return  # the call itself will say what is wrong with the network
         self.memo.keep(slot, server, _A_WHILE if server is None else _FOR_EVER)
-
-    def _slot(self) -> Slot:
-        return self.memo.slot(("server", self.base_url))
 
 
 def here() -> Flow[Surroundings]:
@@ -111,32 +133,4 @@ def need(call: Call) -> Flow[None]:
 
 def guarded(flow: Flow[T], around: Surroundings) -> Flow[T]:
     """Return the same flow, which sends nothing that the server lacks."""
-    try:
-        step = next(flow)
-        while True:
-            try:
-                if isinstance(step, Send):
-                    yield from around.check(step.call)
-                    reply = yield step
-                    if around.server is None:
-                        around.learn(server_of_headers(reply.headers))
-                    outcome: object = reply
-                elif isinstance(step, Here):
-                    outcome = around
-                elif isinstance(step, Exclusive):
-                    outcome = yield replace(step, make=_inside(step, around))
-                else:
-                    outcome = yield step
-            except CozeError as error:
-                step = flow.throw(error)
-            else:
-                step = flow.send(outcome)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    finally:
-        flow.close()
-
-
-def _inside(step: Exclusive, around: Surroundings) -> Callable[[], Flow[None]]:
-    return lambda: guarded(step.make(), around)
+    return each_step(flow, around.perform)

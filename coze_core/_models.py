@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    PrivateAttr,
     ValidationError,
     model_validator,
 )
@@ -30,7 +29,7 @@ def whole_number(value: object) -> int | None:
     Args:
         value: What the server sent.
     """
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if value is None or isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
         number = int(value)
@@ -54,6 +53,8 @@ def wire_id(value: object) -> str:
     Args:
         value: What the server sent.
     """
+    if type(value) is str:  # as nearly all are
+        return value
     return _text(value) if isinstance(value, str | int) else ""
 
 
@@ -77,31 +78,37 @@ class WireModel(BaseModel):
 
     model_config = ConfigDict(extra="allow", populate_by_name=True, protected_namespaces=())
 
-    _log_id: str | None = PrivateAttr(default=None)
+    # Kept as a cached property would be: a private attribute of pydantic's costs each model more
+    # than all its fields.
+    _log_id: ClassVar[str | None] = None
 
     @property
     def log_id(self) -> str | None:
         """Coze's request id (logid) of the reply this came with, or None."""
         return self._log_id
 
+    def came_with(self, log_id: str | None) -> Self:
+        """Note the log id of the reply that brought this."""
+        self.__dict__["_log_id"] = log_id
+        return self
+
     @model_validator(mode="wrap")
     @classmethod
-    def _odd_is_absent(cls, value: object, build: ModelWrapValidatorHandler[Self]) -> Self:
-        """Leave out what has a shape of its own: it must not hide what is as it should be."""
-        try:
+    def _lenient(cls, value: object, build: ModelWrapValidatorHandler[Self]) -> Self:
+        """Take null for absent, and leave out what has a shape of its own.
+
+        The one may not hide a default, and the other not what is as it should be.
+        """
+        if not isinstance(value, Mapping):
             return build(value)
+        told = {key: item for key, item in value.items() if item is not None}
+        try:
+            return build(told)
         except ValidationError as error:
             odd = {place["loc"][0] for place in error.errors(include_input=False) if place["loc"]}
-            if not odd or not isinstance(value, Mapping):
+            if not odd:
                 raise
-            return build({key: item for key, item in value.items() if key not in odd})
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_absent(cls, value: object) -> object:
-        if isinstance(value, Mapping):
-            return {key: item for key, item in value.items() if item is not None}
-        return value
+            return build({key: item for key, item in told.items() if key not in odd})
 
 
 class Usage(WireModel):

@@ -8,7 +8,8 @@ from __future__ import annotations
 import abc
 import contextlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Final, Generic, Protocol, TypeVar
 
 from coze_core import _events as events
@@ -47,9 +48,9 @@ class Reader(Protocol):
         """Return the chat events of these frames."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StreamRequest:
-    """A stream to be opened.
+    """A stream to be opened; never changed once it is made (see `Call`).
 
     Attributes:
         call: The request.
@@ -74,6 +75,15 @@ class StreamRequest:
     prepare: Callable[[Call], Flow[Call]] | None = None
     busy: Busy | None = None
     lease: Lease | None = None
+
+    def leased(self, lease: Lease) -> StreamRequest:
+        """Return the same request with a hold on its conversation."""
+        request = StreamRequest(*_FIELDS_OF_REQUEST(self))
+        request.lease = lease
+        return request
+
+
+_FIELDS_OF_REQUEST: Final = attrgetter(*(field.name for field in fields(StreamRequest)))
 
 
 class StreamPump(abc.ABC, Generic[Item]):
@@ -197,7 +207,8 @@ class Pump(StreamPump[Increment]):
             deltas, used = self._reader.read_run(block)
             if used:
                 self._quiet_since = None
-                return self._and(self.turn.apply_run(deltas), block[used:])
+                taken = self.turn.apply_run(deltas)
+                return taken if used == len(block) else self._and(taken, block[used:])
         elif 1 < (cut := block.find(b"\n\n") + 2) < len(block):
             # The rest of an event that the last block began; what follows may be read as above.
             return self._and(self.feed(block[:cut]), block[cut:])
@@ -224,7 +235,7 @@ class Pump(StreamPump[Increment]):
 
     def _and(self, taken: list[Increment], rest: bytes) -> list[Increment]:
         """Take the rest of a block; what is wrong with it does not take back what came before."""
-        if rest and not self.over and self.failure is None:
+        if not self.over and self.failure is None:
             try:
                 taken += self.feed(rest)
             except CozeError as error:

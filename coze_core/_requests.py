@@ -19,7 +19,7 @@ _DEFAULTS: Final = {
     "Accept-Encoding": "gzip, deflate",
     "Connection": "keep-alive",
 }
-_url = functools.lru_cache(maxsize=256)(httpx.URL)
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 @dataclass(slots=True)
@@ -28,14 +28,14 @@ class Request:
 
     Attributes:
         method: The HTTP method.
-        url: Where to.
+        url: Where to, with everything escaped that has to be.
         headers: All of them.
         content: The body, whole; or the form of an upload, which is read piece by piece.
         timeouts: How long to wait: `connect`, `read`, `write` and `pool`.
     """
 
     method: str
-    url: httpx.URL
+    url: str
     headers: list[tuple[str, str]]
     content: bytes | httpx.SyncByteStream | httpx.AsyncByteStream
     timeouts: dict[str, float | None]
@@ -68,9 +68,7 @@ class Requests:
             return Request(call.method, url, made.headers.multi_items(), made.stream, timeouts)
         content = b""
         if call.json is not None:
-            content = json.dumps(
-                call.json, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-            ).encode()
+            content = _JSON.encode(call.json).encode()
             headers.append(("Content-Type", "application/json"))
         if content or call.method != "GET":
             headers.append(("Content-Length", str(len(content))))
@@ -83,8 +81,13 @@ class Requests:
         merged.update(dict(call.headers))
         return merged.multi_items()
 
-    def _address(self, call: Call) -> httpx.URL:
+    def _address(self, call: Call) -> str:
         query = {name: value for name, value in call.query.items() if value is not None}
         if query:
-            return httpx.URL(self._config.base_url + call.path, params=query)
-        return _url(self._config.base_url + call.path)
+            return str(httpx.URL(self._config.base_url + call.path, params=query))
+        return _escaped(self._config.base_url + call.path)
+
+
+@functools.lru_cache(maxsize=256)
+def _escaped(url: str) -> str:
+    return str(httpx.URL(url))

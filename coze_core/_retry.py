@@ -13,12 +13,12 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from coze_core._call import Call, Reply
 from coze_core._codes import not_started
 from coze_core._errors import APIConnectionError, APIStatusError, APITimeoutError, CozeError
-from coze_core._flow import Flow, Send, send, sleep
+from coze_core._flow import Flow, Send, Step, each_step, send, sleep
 
 T = TypeVar("T")
 
@@ -89,22 +89,13 @@ def until(ends: float, flow: Flow[T], clock: Callable[[], float]) -> Flow[T]:
     Raises:
         APITimeoutError: If the moment has passed before a call was sent.
     """
-    try:
-        step = next(flow)
-        while True:
-            try:
-                if isinstance(step, Send) and clock() >= ends:
-                    raise _too_late()
-                outcome = yield step
-            except CozeError as error:
-                step = flow.throw(error)
-            else:
-                step = flow.send(outcome)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    finally:
-        flow.close()
+
+    def in_time(step: Step) -> Flow[Any]:
+        if isinstance(step, Send) and clock() >= ends:
+            raise _too_late()
+        return (yield step)
+
+    return each_step(flow, in_time)
 
 
 def _too_late() -> APITimeoutError:
@@ -113,8 +104,15 @@ def _too_late() -> APITimeoutError:
     return error
 
 
-def retrying(call: Call, policy: RetryPolicy) -> Flow[Reply]:
+def retrying(
+    call: Call, policy: RetryPolicy, perform: Callable[[Call], Flow[Reply]] = send
+) -> Flow[Reply]:
     """Perform a call, again if that is safe and may help.
+
+    Args:
+        call: The call.
+        policy: When to send again.
+        perform: Sends it once.
 
     Raises:
         CozeError: What the last attempt ended with.
@@ -123,7 +121,7 @@ def retrying(call: Call, policy: RetryPolicy) -> Flow[Reply]:
     attempt = 0
     while True:
         try:
-            reply = yield from send(call)
+            reply = yield from perform(call)
             reply.secret = call.secret
             reply.raise_for_error()
         except CozeError as error:

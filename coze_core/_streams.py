@@ -23,13 +23,12 @@ from coze_core._loops import nobody_waits
 from coze_core._models import Chat
 from coze_core._pump import CANCEL_SECONDS, DRAIN_SECONDS, StreamPump, StreamRequest
 from coze_core._unlisted import Unlisted, unlisted
-from coze_core._watchdog import Bound, ends_at
+from coze_core._watchdog import NEVER, Bound
 
 T = TypeVar("T")
 Item = TypeVar("Item")  # what a stream is made of
 
 _LOG: Final = logging.getLogger("coze_core")
-_NEVER: Final = float("inf")
 
 
 class StreamFlows(Protocol):
@@ -96,7 +95,7 @@ class EventStream(_Stream[Item]):
         self._driver = driver
         self._body: Body | None = None
         self._batches: Generator[list[Item], None, None] | None = None
-        self._ends = _NEVER
+        self._ends = NEVER
 
     def __enter__(self) -> Self:
         self._in_block = True
@@ -164,10 +163,10 @@ class EventStream(_Stream[Item]):
         if body is None or self._closed:
             raise RuntimeError("the stream is closed")
         pump = self._pump
-        bounded = self._ends != _NEVER
+        bounded = self._ends != NEVER
         blocks = body.blocks()  # one generator for all reads: given up half-way it would close
         try:
-            with self._bounded(body) as bound:
+            with Bound(self._ends, body.hold) as bound:
                 try:
                     for block in blocks:
                         batch = pump.feed(block)
@@ -199,7 +198,7 @@ class EventStream(_Stream[Item]):
             self.close()
 
     def _within_deadline(self, opening: Flow[Reply]) -> Reply:
-        if self._ends == _NEVER:
+        if self._ends == NEVER:
             return self._driver.run(opening)
         reply = self._driver.run_within(
             max(0.0, self._ends - self._driver.config.retry.clock()), opening
@@ -207,11 +206,6 @@ class EventStream(_Stream[Item]):
         if reply is None:
             raise self._pump.too_slow(self._request.deadline or 0)
         return reply
-
-    def _bounded(self, body: Body) -> contextlib.AbstractContextManager[Bound]:
-        if self._ends == _NEVER:
-            return contextlib.nullcontext(Bound())
-        return ends_at(self._ends, body.hold)
 
     def _check_deadline(self) -> None:
         """See to the deadline where no socket can be shut down: at least between two reads."""
@@ -223,7 +217,7 @@ class EventStream(_Stream[Item]):
         if not body.hold.can_end:  # nothing would bound the reading
             return
         clock = self._driver.config.retry.clock
-        with ends_at(clock() + DRAIN_SECONDS, body.hold), contextlib.suppress(CozeError):
+        with Bound(clock() + DRAIN_SECONDS, body.hold), contextlib.suppress(CozeError):
             for _ in blocks:
                 _LOG.debug("the server sent more after the end of the stream")
 
@@ -267,7 +261,7 @@ class AsyncEventStream(_Stream[Item]):
         self._batches: Unlisted[list[Item]] | None = None
         self._leaving: anyio.Event | None = None
         self._left_for_good = False
-        self._ends = _NEVER
+        self._ends = NEVER
 
     async def __aenter__(self) -> Self:
         self._in_block = True
@@ -364,12 +358,12 @@ class AsyncEventStream(_Stream[Item]):
             await self._leave(in_a_hurry=hurry)
 
     async def _block(self, blocks: Unlisted[bytes]) -> bytes | None:
-        if self._ends == _NEVER:
+        if self._ends == NEVER:
             return await anext(blocks, None)
         return await self._within_deadline(anext(blocks, None))
 
     async def _within_deadline(self, work: Awaitable[T]) -> T:
-        if self._ends == _NEVER:
+        if self._ends == NEVER:
             return await work
         with anyio.move_on_after(max(0.0, self._ends - self._driver.config.retry.clock())):
             return await work

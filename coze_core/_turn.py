@@ -166,16 +166,15 @@ class Turn:
             return self._delta(event)
         if isinstance(event, events.MessageCompleted):
             return self._message(event)
+        if isinstance(event, events.ChatStatusEvent) and type(event) in _STATUS_OF:
+            self._chat_told(event, _STATUS_OF[type(event)])
+            return Increment(self._release() if self.finished else "", "", event)
         if isinstance(event, events.AudioDelta):
             self._audio.append(event.audio)
         elif isinstance(event, events.StreamDone):
             self.ended_by = "done"
         elif isinstance(event, events.ChatFailed | events.ErrorEvent):
             self._failure(event)
-        elif isinstance(event, events.ChatStatusEvent):
-            self._chat_told(event, _STATUS_OF[type(event)])
-            if self.finished:
-                return Increment(self._release(), "", event)
         return Increment("", "", event)
 
     def apply_run(self, run: list[events.MessageDelta]) -> list[Increment]:

@@ -13,12 +13,13 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Self
 
 # Waking a thread costs more than all else here. So while reads come and go it wakes by itself this
 # often, in seconds, and only who needs it sooner wakes it.
 _TICK: Final = 0.2
+NEVER: Final = float("inf")
 _IDLE_SECONDS: Final = 5.0  # after which the thread ends
 
 
@@ -107,33 +108,33 @@ class Hold:
 
 
 class Bound:
-    """Whether the moment has come."""
-
-    __slots__ = ("passed",)
-
-    def __init__(self) -> None:
-        self.passed = False
-
-
-@contextlib.contextmanager
-def ends_at(at: float, hold: Hold) -> Iterator[Bound]:
-    """Within the block, reads of this connection end at the given monotonic time.
+    """Within the block, reads of a connection end at a given monotonic time.
 
     Args:
         at: When.
-        hold: The connection; nothing is bounded here if it has no socket of its own.
+        hold: The connection; nothing is bounded if it has no socket of its own.
+
+    Attributes:
+        passed: Whether the moment has come.
     """
-    bound = Bound()
-    if not hold.can_end:
-        yield bound
-        return
 
-    def bite() -> None:
-        bound.passed = True
-        hold.end()
+    __slots__ = ("_at", "_hold", "_number", "passed")
 
-    number = _WATCHDOG.watch(at, bite)
-    try:
-        yield bound
-    finally:
-        _WATCHDOG.forget(number)
+    def __init__(self, at: float, hold: Hold) -> None:
+        self.passed = False
+        self._at = at
+        self._hold = hold
+        self._number: int | None = None
+
+    def __enter__(self) -> Self:
+        if self._hold.can_end and self._at != NEVER:
+            self._number = _WATCHDOG.watch(self._at, self._bite)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._number is not None:
+            _WATCHDOG.forget(self._number)
+
+    def _bite(self) -> None:
+        self.passed = True
+        self._hold.end()

@@ -48,16 +48,14 @@ def last_chunk(result: Result) -> ChatGenerationChunk:
     Args:
         result: The whole answer.
     """
-    metadata = metadata_of(result)
-    message = AIMessageChunk(
-        content="",
-        additional_kwargs=_blocks(result.turn),
-        response_metadata=metadata,
-        usage_metadata=usage_of(result),
-        chunk_position="last",
-    )
-    info = {"finish_reason": result.finish_reason}
-    return ChatGenerationChunk(message=message, generation_info=info)
+    chunk = _chunk("", _blocks(result.turn))
+    chunk.generation_info = {"finish_reason": result.finish_reason}
+    message = chunk.message
+    if isinstance(message, AIMessageChunk):
+        message.response_metadata = metadata_of(result)
+        message.usage_metadata = usage_of(result)
+        message.chunk_position = "last"
+    return chunk
 
 
 def result_of(result: Result) -> ChatResult:

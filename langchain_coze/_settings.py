@@ -204,8 +204,8 @@ class ChatCozeSettings(Connection, BaseChatModel):
     ) -> dict[str, Any]:
         # Arguments of a call appear in traces; some people put a key there, where it has no effect.
         shown = {name: "***" if name in _SECRET else value for name, value in kwargs.items()}
-        params: dict[str, Any] = super()._get_invocation_params(stop=stop, **shown)
-        return params
+        # What the base class does, without its detour over a deprecated method.
+        return {**self._identifying_params, "_type": self._llm_type, "stop": stop, **shown}
 
     @property
     def lc_attributes(self) -> dict[str, Any]:

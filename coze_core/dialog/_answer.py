@@ -10,7 +10,7 @@ import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from coze_core._call import Call
 from coze_core._desk import Busy
@@ -28,7 +28,7 @@ from coze_core.dialog._history import Entry
 from coze_core.dialog._listen import Listener
 from coze_core.dialog._outcome import Outcome, native_calls, question_text
 from coze_core.dialog._pieces import Piece, Result
-from coze_core.dialog._plan import NewChat, PlanOptions, Wording, plan
+from coze_core.dialog._plan import NewChat, PlanOptions, Wording, messages_of, plan
 from coze_core.dialog._recorded import recorded
 from coze_core.dialog._resume import Resume, output_of, resume
 from coze_core.dialog._steps import HandOut, Talk, Work, do, listen
@@ -130,15 +130,14 @@ def answer(entries: Sequence[Entry], ask: Ask, memo: Memo) -> Talk[Result]:
         CozeError: If the server refused, the chat failed or the stream was cut.
     """
     waiting = resume(entries, ask.plan, fill=ask.on_missing == "fill")
-    if waiting is None:
-        plan(entries, ask.plan)  # what is wrong is said before anything is sent
-    if ask.user_id is None:
+    # What is wrong is said before anything is sent.
+    planned = plan(entries, ask.plan) if waiting is None else None
+    user_id = ask.user_id
+    if user_id is None:
         known = user_id_is_known()  # else it is read from the disk, away from the event loop
-        ask = replace(
-            ask, user_id=anonymous_user_id() if known else (yield Work(anonymous_user_id))
-        )
+        user_id = anonymous_user_id() if known else (yield Work(anonymous_user_id))
     tools = yield from _tools_in_text(ask, memo)
-    dialogue = _Dialogue(entries, ask, memo, tools)
+    dialogue = _Dialogue(entries, ask, user_id, memo, tools, planned)
     if waiting is not None:
         result = yield from dialogue.go_on(waiting)
         if result is not None:
@@ -158,14 +157,25 @@ def _tools_in_text(ask: Ask, memo: Memo) -> Talk[tuple[ToolSpec, ...]]:
     return tuple(tool for tool in ask.tools if tool.name not in own)
 
 
+_NO_WORDING: Final = Wording()
+
+
 class _Dialogue:
     """One answer in the making."""
 
     def __init__(
-        self, entries: Sequence[Entry], ask: Ask, memo: Memo, tools: tuple[ToolSpec, ...]
+        self,
+        entries: Sequence[Entry],
+        ask: Ask,
+        user_id: str,
+        memo: Memo,
+        tools: tuple[ToolSpec, ...],
+        planned: NewChat | None,
     ) -> None:
         self._entries = entries
         self._ask = ask
+        self._user_id = user_id
+        self._planned = planned  # with no more wording than the entries have
         self._memo = memo
         self._tools = tools
         self._said = ""
@@ -183,7 +193,10 @@ class _Dialogue:
         ask = self._ask
         wording = self._wording()
         options = replace(ask.plan, conversation_id=None) if elsewhere else ask.plan
-        planned = plan(self._entries, options, wording, afresh=elsewhere)
+        if self._planned is not None and wording == _NO_WORDING and not elsewhere:
+            planned = self._planned
+        else:
+            planned = plan(self._entries, options, wording, afresh=elsewhere)
         if planned.known_chats and (yield from self._has_moved_on(planned)):
             planned = plan(self._entries, ask.plan, wording, afresh=True)
         if planned.abandoned is not None:
@@ -198,7 +211,7 @@ class _Dialogue:
                 stacklevel=2,
             )
         sent = yield from uploaded(planned.entries, self._memo)
-        request = self._request(planned, replace(planned, entries=sent).messages)
+        request = self._request(planned, messages_of(sent))
         self._said = planned.said
         self._variables = planned.custom_variables
         listener = self._listener()
@@ -216,7 +229,7 @@ class _Dialogue:
         if chatflow is not None:
             return chatflow.request(
                 options,
-                user_id=str(self._ask.user_id),
+                user_id=self._user_id,
                 messages=sent,
                 conversation_id=planned.conversation_id,
             )
@@ -227,7 +240,7 @@ class _Dialogue:
         variables = {**(options.pop("custom_variables", None) or {}), **planned.custom_variables}
         return chat.stream(
             bot_id=self._ask.plan.bot_id,
-            user_id=str(self._ask.user_id),
+            user_id=self._user_id,
             messages=sent,
             conversation_id=planned.conversation_id,
             custom_variables=variables or None,
@@ -247,6 +260,8 @@ class _Dialogue:
     def _wording(self) -> Wording:
         ask = self._ask
         shaped = ask.response_format
+        if shaped is None and not ask.tools:
+            return _NO_WORDING
         closing = (
             demand(ask.tool_choice) if ask.tools else "",
             shaped.instructions(with_tools=bool(ask.tools)) if shaped is not None else "",

@@ -115,7 +115,16 @@ class NewChat:
     @property
     def messages(self) -> list[EnterMessage]:
         """The entries as Coze takes them; their media must have been uploaded."""
-        return [_message(entry) for entry in self.entries]
+        return messages_of(self.entries)
+
+
+def messages_of(entries: Sequence[Entry]) -> list[EnterMessage]:
+    """Return entries as Coze takes them.
+
+    Args:
+        entries: Users' and assistants', whose media have been uploaded.
+    """
+    return [_message(entry) for entry in entries]
 
 
 def check_system(policy: str) -> None:

@@ -8,13 +8,16 @@ from coze_core import APITimeoutError, AuthenticationError, CozeError, RetryPoli
 from coze_core._auth import authorized
 from coze_core._call import Call, Reply, is_event_stream
 from coze_core._flow import Exclusive, Send, Sleep, send
+from coze_core._here import Surroundings
+from coze_core._memo import Memo
 from coze_core._models import Message
 from coze_core._paging import Pages, _Walk
 from coze_core._retry import retry_after_seconds, retrying
-from coze_core._session import session
+from coze_core._session import Session
 
 GET = Call("GET", "/x", repeatable=True)
 POST = Call("POST", "/x")
+CLOUD = Surroundings("https://api.coze.com", "cloud", Memo())
 
 
 def reply(body, status=200, **headers):
@@ -130,7 +133,7 @@ class Renewing:
 def test_a_token_that_is_refused_is_renewed_once():
     auth = Renewing("old")
     outcomes = [reply({"code": 700012006}, 401), reply({"token": "new"}), reply({"code": 0})]
-    flow = authorized(GET, auth, policy())
+    flow = authorized(GET, auth, policy(), CLOUD)
     step = next(flow)
     assert step.call.headers["Authorization"] == "Bearer old"
     exclusive = flow.send(outcomes[0])
@@ -144,7 +147,7 @@ def test_a_token_that_is_refused_is_renewed_once():
 
 def test_a_missing_token_is_fetched_first():
     auth = Renewing(None)
-    flow = authorized(GET, auth, policy())
+    flow = authorized(GET, auth, policy(), CLOUD)
     exclusive = next(flow)
     run(exclusive.make(), reply({"token": "new"}))
     assert flow.send(None).call.headers["Authorization"] == "Bearer new"
@@ -157,7 +160,9 @@ def test_a_session_signs_every_call_and_throws_errors_into_the_flow():
         return (yield from send(GET)).payload
 
     steps, found = run(
-        session(flow(), TokenAuth("pat_x"), policy()), reply({"code": 4000}), reply({"code": 0})
+        Session(TokenAuth("pat_x"), policy(), CLOUD).of(flow()),
+        reply({"code": 4000}),
+        reply({"code": 0}),
     )
     assert found == {"code": 0}
     assert {step.call.headers["Authorization"] for step in steps} == {"Bearer pat_x"}
