@@ -1,4 +1,4 @@
-"""The CPU of one import in a fresh process: `python -m benchmarks.imports MODULE`.
+"""The CPU of one import in a fresh process: `python -m benchmarks.imports MODULE[:NAME]`.
 
 Nothing is imported before it but what measuring needs, so that the module pays for all it uses.
 """
@@ -9,7 +9,10 @@ import time
 
 def main() -> None:
     started = time.process_time()
-    __import__(sys.argv[1])
+    module, _, name = sys.argv[1].partition(":")
+    found = __import__(module)
+    if name:
+        getattr(found, name)
     cpu = time.process_time() - started
 
     import json

@@ -69,7 +69,7 @@ def measured(contender: str, row: Row, port: int, bytecode: str) -> float:
     name, given, repeat, tokens = sizes(contender, row)
     environment = dict(os.environ)
     if row.measure == "import":
-        command = [sys.executable, "-m", "benchmarks.imports", name]
+        command = [python_of(name), "-m", "benchmarks.imports", name]
         environment["PYTHONPYCACHEPREFIX"] = bytecode
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
     else:

@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from coze_core._file_lock import FileConversationLock
     from coze_core._identity import anonymous_user_id
     from coze_core._model_clients import ModelClients
+    from coze_core._model_fields import ModelConnection, ModelSettings
     from coze_core._models import (
         Chat,
         Conversation,
@@ -212,6 +213,8 @@ __all__ = [
     "MessageCompleted",
     "MessageDelta",
     "ModelClients",
+    "ModelConnection",
+    "ModelSettings",
     "NodeExecution",
     "NodeOutput",
     "NodeText",
@@ -340,6 +343,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
     "_file_lock": ("FileConversationLock",),
     "_identity": ("anonymous_user_id",),
     "_model_clients": ("ModelClients",),
+    "_model_fields": ("ModelConnection", "ModelSettings"),
     "_models": (
         "Chat",
         "Conversation",

@@ -53,7 +53,8 @@ class TokenAuth:
         value: The token, such as `pat_...`.
 
     Raises:
-        ValueError: If the token is empty or has characters that no token has.
+        TypeError: If the token is no text.
+        ValueError: If it is empty or has characters that no token has.
     """
 
     value: str
@@ -78,8 +79,14 @@ def check_token(token: str) -> None:
     """Refuse what cannot be a token, without showing it.
 
     Raises:
+        TypeError: If it is no text.
         ValueError: If it is empty or has white space, control or non-ASCII characters.
     """
+    if not isinstance(token, str):
+        raise TypeError(
+            f"a token is text, not {type(token).__name__}; what gives one, such as a function, is "
+            "passed as auth= / 令牌必须是字符串；函数等请通过 auth= 传入"
+        )
     if not token:
         raise ValueError("the token is empty: set COZE_API_TOKEN or pass token=")
     if not token.isascii() or not token.isprintable() or " " in token:

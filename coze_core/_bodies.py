@@ -12,7 +12,7 @@ import httpx
 
 from coze_core._call import is_event_stream, is_file
 from coze_core._config import ClientConfig
-from coze_core._http import NETWORK_ERRORS, connection_error
+from coze_core._http import connection_error, network_errors
 from coze_core._loops import Pool
 from coze_core._senders import AsyncOpened, Opened
 from coze_core._watchdog import Hold
@@ -75,7 +75,7 @@ class Body:
                         self._give_back()
                         return
                 yield block
-        except NETWORK_ERRORS as error:
+        except network_errors() as error:
             raise connection_error(error, self._config) from error
 
     def _give_back(self) -> None:
@@ -144,7 +144,7 @@ class AsyncBody:
             self._head = []
             async for block in self._blocks:
                 yield block
-        except NETWORK_ERRORS as error:
+        except network_errors() as error:
             raise connection_error(error, self._config) from error
 
     async def aclose(self) -> None:
@@ -173,7 +173,7 @@ class AsyncBody:
         with (
             anyio.move_on_after(_FINISH_SECONDS),
             # RuntimeError: another task is reading just now; its read ends by itself.
-            contextlib.suppress(*NETWORK_ERRORS, httpx.StreamError, RuntimeError),
+            contextlib.suppress(*network_errors(), httpx.StreamError, RuntimeError),
         ):
             async for _ in self._blocks:
                 continue

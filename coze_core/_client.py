@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
 import httpx
 
 from coze_core import _resources as resources
-from coze_core import _workflow_resources as workflow_resources
 from coze_core._auth import Auth
+from coze_core._binding import Later
 from coze_core._call import Call
 from coze_core._capabilities import Capabilities, ServerSetting
 from coze_core._chat_streams import AsyncChatStream, ChatStream
@@ -28,13 +28,17 @@ from coze_core._config import (
     Tracing,
 )
 from coze_core._desk import ConversationLock, Lease
-from coze_core._downloads import AsyncSpeech, Speech
 from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._flow import Flow, send
 from coze_core._memo import Memo
 from coze_core._pump import StreamRequest
 from coze_core._timeouts import Timeouts
-from coze_core._workflow_streams import AsyncWorkflowStream, WorkflowStream
+
+if TYPE_CHECKING:  # imported by those who use them
+    from coze_core import _platform_resources as platform
+    from coze_core import _workflow_resources as workflow
+    from coze_core._downloads import AsyncSpeech, Speech
+    from coze_core._workflow_streams import AsyncWorkflowStream, WorkflowStream
 
 T = TypeVar("T")
 
@@ -70,6 +74,15 @@ class CozeClient(BaseClient[SyncDriver]):
         >>> client = CozeClient(region="cn")  # doctest: +SKIP
         >>> client.users.me().user_name  # doctest: +SKIP
     """
+
+    bots: Later[platform.Bots] = Later("_platform_resources", "Bots")
+    workspaces: Later[platform.Workspaces] = Later("_platform_resources", "Workspaces")
+    users: Later[platform.Users] = Later("_platform_resources", "Users")
+    oauth: Later[platform.OAuth] = Later("_platform_resources", "OAuth")
+    workflows: Later[workflow.Workflows] = Later("_workflow_resources", "Workflows")
+    variables: Later[platform.Variables] = Later("_platform_resources", "Variables")
+    datasets: Later[platform.Datasets] = Later("_platform_resources", "Datasets")
+    audio: Later[platform.Audio] = Later("_platform_resources", "Audio")
 
     def __init__(
         self,
@@ -108,18 +121,13 @@ class CozeClient(BaseClient[SyncDriver]):
         self._given = (http_client, transport)
         made = driver or SyncDriver(config, http_client, transport)
         self._set_up(auth, config, made, memo)
-        is_v2 = config.protocol == "v2"
-        self.chat = resources.V2Chats(self) if is_v2 else resources.Chats(self)
+        self.chat = resources.Chats(self)
+        if config.protocol == "v2":
+            from coze_core._v2_resources import V2Chats
+
+            self.chat = V2Chats(self)
         self.conversations = resources.Conversations(self)
         self.files = resources.Files(self)
-        self.bots = resources.Bots(self)
-        self.workspaces = resources.Workspaces(self)
-        self.users = resources.Users(self)
-        self.oauth = resources.OAuth(self)
-        self.workflows = workflow_resources.Workflows(self)
-        self.variables = resources.Variables(self)
-        self.datasets = resources.Datasets(self)
-        self.audio = resources.Audio(self)
 
     def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
@@ -145,11 +153,15 @@ class CozeClient(BaseClient[SyncDriver]):
 
     def open_workflow(self, request: StreamRequest, /) -> WorkflowStream:
         """Return a workflow's stream that is opened when it is entered or iterated."""
+        from coze_core._workflow_streams import WorkflowStream
+
         pump = self._observing.workflow_pump(request)
         return WorkflowStream(self._driver, pump, request, self._flows)
 
     def open_speech(self, call: Call, /) -> Speech:
         """Return speech that is asked for when it is entered, iterated over or read."""
+        from coze_core._downloads import Speech
+
         return Speech(self._driver, lambda: self._signed(send(call)))
 
     def close(self) -> None:
@@ -200,6 +212,15 @@ class AsyncCozeClient(BaseClient[AsyncDriver]):
         >>> (await client.users.me()).user_name  # doctest: +SKIP
     """
 
+    bots: Later[platform.AsyncBots] = Later("_platform_resources", "AsyncBots")
+    workspaces: Later[platform.AsyncWorkspaces] = Later("_platform_resources", "AsyncWorkspaces")
+    users: Later[platform.AsyncUsers] = Later("_platform_resources", "AsyncUsers")
+    oauth: Later[platform.AsyncOAuth] = Later("_platform_resources", "AsyncOAuth")
+    workflows: Later[workflow.AsyncWorkflows] = Later("_workflow_resources", "AsyncWorkflows")
+    variables: Later[platform.AsyncVariables] = Later("_platform_resources", "AsyncVariables")
+    datasets: Later[platform.AsyncDatasets] = Later("_platform_resources", "AsyncDatasets")
+    audio: Later[platform.AsyncAudio] = Later("_platform_resources", "AsyncAudio")
+
     def __init__(
         self,
         token: str | None = None,
@@ -237,18 +258,13 @@ class AsyncCozeClient(BaseClient[AsyncDriver]):
         self._given = (http_client, transport)
         made = driver or AsyncDriver(config, http_client, transport)
         self._set_up(auth, config, made, memo)
-        is_v2 = config.protocol == "v2"
-        self.chat = resources.AsyncV2Chats(self) if is_v2 else resources.AsyncChats(self)
+        self.chat = resources.AsyncChats(self)
+        if config.protocol == "v2":
+            from coze_core._v2_resources import AsyncV2Chats
+
+            self.chat = AsyncV2Chats(self)
         self.conversations = resources.AsyncConversations(self)
         self.files = resources.AsyncFiles(self)
-        self.bots = resources.AsyncBots(self)
-        self.workspaces = resources.AsyncWorkspaces(self)
-        self.users = resources.AsyncUsers(self)
-        self.oauth = resources.AsyncOAuth(self)
-        self.workflows = workflow_resources.AsyncWorkflows(self)
-        self.variables = resources.AsyncVariables(self)
-        self.datasets = resources.AsyncDatasets(self)
-        self.audio = resources.AsyncAudio(self)
 
     async def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
@@ -274,11 +290,15 @@ class AsyncCozeClient(BaseClient[AsyncDriver]):
 
     def open_workflow(self, request: StreamRequest, /) -> AsyncWorkflowStream:
         """Return a workflow's stream that is opened when it is entered or iterated."""
+        from coze_core._workflow_streams import AsyncWorkflowStream
+
         pump = self._observing.workflow_pump(request)
         return AsyncWorkflowStream(self._driver, pump, request, self._flows)
 
     def open_speech(self, call: Call, /) -> AsyncSpeech:
         """Return speech that is asked for when it is entered, iterated over or read."""
+        from coze_core._downloads import AsyncSpeech
+
         return AsyncSpeech(self._driver, lambda: self._signed(send(call)))
 
     async def aclose(self) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
 
-from coze_core import _v2 as v2
 from coze_core._auth import Auth, TokenAuth
 from coze_core._call import Call, Reply
 from coze_core._capabilities import Capabilities, ServerSetting, check_server, told_server
@@ -146,9 +145,11 @@ class BaseClient(abc.ABC, Generic[D]):
         self._around = Surroundings(config.base_url, told, memo, config.conversation_lock)
         session = Session(self._auth, config.retry, self._around)
         self._flows = _Flows(session, self._observing)
-        # Streams are translated beforehand, see `_as_spoken`.
-        check = v2.check_call if self._speaks_v2 else None
-        self._session = replace(session, check=check)
+        self._session = session
+        if self._speaks_v2:  # streams are translated beforehand, see `_as_spoken`
+            from coze_core._v2 import check_call
+
+            self._session = replace(session, check=check_call)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -179,7 +180,11 @@ class BaseClient(abc.ABC, Generic[D]):
         return self._observing.watched(guarded(flow, self._around))
 
     def _as_spoken(self, request: StreamRequest) -> StreamRequest:
-        return v2.stream_request(request) if self._speaks_v2 else request
+        if not self._speaks_v2:
+            return request
+        from coze_core._v2 import stream_request
+
+        return stream_request(request)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._config.base_url!r})"

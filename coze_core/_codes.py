@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from coze_core import _errors as errors
 from coze_core._errors import APIStatusError, ChatFailedError, ErrorResponse, WorkflowFailedError
+from coze_core._failed_runs import CHAT_FAILED_CLASSES, WORKFLOW_FAILED_CLASSES
 
 
 class CodeFact(NamedTuple):
@@ -274,7 +275,7 @@ def chat_failed_error(
     """Return the error for a run that failed after it had begun."""
     known = fact(code, message=message)
     cls: type[ChatFailedError] = next(
-        (cls for cls in errors.CHAT_FAILED_CLASSES if known.error in cls.__bases__),
+        (cls for cls in CHAT_FAILED_CLASSES if known.error in cls.__bases__),
         ChatFailedError,
     )
     return cls(
@@ -296,7 +297,7 @@ def workflow_failed_error(
     """Return the error for a workflow's run that failed after it had begun."""
     known = fact(code, message=message)
     cls: type[WorkflowFailedError] = next(
-        (cls for cls in errors.WORKFLOW_FAILED_CLASSES if known.error in cls.__bases__),
+        (cls for cls in WORKFLOW_FAILED_CLASSES if known.error in cls.__bases__),
         WorkflowFailedError,
     )
     return cls(

@@ -29,7 +29,7 @@ from coze_core._config import ClientConfig
 from coze_core._engine import behind_proxy, chosen_engine
 from coze_core._errors import CozeError
 from coze_core._flow import Exclusive, Flow, Send, Sleep, Step, Wait, Work
-from coze_core._http import NETWORK_ERRORS, client_options, connection_error, multipart
+from coze_core._http import client_options, connection_error, multipart, network_errors
 from coze_core._key_locks import KeyLock, lock_of
 from coze_core._loops import (
     STREAMS_A_POOL,
@@ -42,11 +42,9 @@ from coze_core._loops import (
 )
 from coze_core._senders import (
     AsyncOpened,
-    AsyncStraight,
     AsyncThrough,
     Opened,
     Sender,
-    Straight,
     Through,
 )
 from coze_core._unlisted import unlisted
@@ -196,7 +194,7 @@ class SyncDriver:
             with contextlib.ExitStack() as stack:
                 form = multipart(call, _opened(call.upload, stack))
                 return self._take(call, sender.open(call, form))
-        except NETWORK_ERRORS as error:
+        except network_errors() as error:
             raise connection_error(error, self.config) from error
 
     def _take(self, call: Call, opened: Opened) -> Reply:
@@ -231,6 +229,8 @@ class SyncDriver:
     def _make_sender(self) -> Sender:
         config = self.config
         if self.transport is None and not behind_proxy(config):
+            from coze_core._pools import Straight
+
             return Straight(config)
         return Through(httpx.Client(**client_options(config), transport=self.transport), config)
 
@@ -365,7 +365,7 @@ class AsyncDriver:
                 pool.streams += 1  # the open body holds this one until it is closed
                 return await self._open(call, AsyncBody(opened, self.config, pool), opened)
             return await _whole(opened)
-        except NETWORK_ERRORS as error:
+        except network_errors() as error:
             raise connection_error(error, self.config) from error
         finally:
             pool.streams -= 1
@@ -415,6 +415,8 @@ class AsyncDriver:
             from coze_core._aiohttp import OverAiohttp  # an extra, and slow to import
 
             return Pool(OverAiohttp(config), math.inf)
+        from coze_core._pools import AsyncStraight
+
         return Pool(AsyncStraight(config), most)
 
     def _forget_closed_loops(self) -> None:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import functools
 import ssl
+import sys
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import httpcore
 import httpx
 
 from coze_core._call import Call
@@ -23,24 +23,42 @@ from coze_core._errors import APIConnectionError, APITimeoutError, CozeError, Pr
 LIMITS: Final = httpx.Limits(
     max_connections=1000, max_keepalive_connections=100, keepalive_expiry=30.0
 )
-# What the network does to us, as httpx calls it and as httpcore underneath it does.
-NETWORK_ERRORS: Final = (
-    httpx.HTTPError,
-    httpcore.TimeoutException,
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.UnsupportedProtocol,
-    httpcore.ProxyError,
+# What the network does to us, as httpx calls it; httpcore underneath has the same names.
+_ERRORS: Final = "TimeoutException NetworkError ProtocolError UnsupportedProtocol ProxyError"
+_NOT_SENT: Final = "ConnectError ConnectTimeout PoolTimeout ProxyError"
+_NOT_FORMED: Final = "UnsupportedProtocol LocalProtocolError"
+# In English and in Chinese.
+_UNREACHED: Final = (
+    "Check the network, the proxy and base_url.",
+    "请检查网络、代理以及 base_url。",
 )
-_NOT_SENT: Final = (
-    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError),
-    *(httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.ProxyError),
-)
-_NOT_FORMED: Final = (
-    *(httpx.UnsupportedProtocol, httpx.LocalProtocolError),
-    *(httpcore.UnsupportedProtocol, httpcore.LocalProtocolError),
+_UNTRUSTED: Final = (
+    (
+        "The server's certificate is not trusted: check the host in base_url, or name the "
+        "authority of a self-hosted server or a company's proxy with SSL_CERT_FILE=/path/to/ca.pem."
+    ),
+    (
+        "服务端证书不受信任：请检查 base_url 的主机名；"
+        "自建服务或公司代理请用 SSL_CERT_FILE 指定签发机构的证书。"
+    ),
 )
 _MULTIPART_FIELD: Final = "file"  # section 6.3
+
+
+def network_errors() -> tuple[type[Exception], ...]:
+    """Return what the network does to us; asked for where something has gone wrong."""
+    return (httpx.HTTPError, *_errors(_ERRORS))
+
+
+def _errors(names: str) -> tuple[type[Exception], ...]:
+    # Those of httpcore cannot have been raised before it is imported, which not all need.
+    libraries = (httpx, sys.modules.get("httpcore"))
+    return tuple(
+        getattr(library, name)
+        for library in libraries
+        for name in names.split()
+        if hasattr(library, name)
+    )
 
 
 @functools.cache
@@ -139,10 +157,10 @@ def connection_error(error: Exception, config: ClientConfig) -> CozeError:
     host = httpx.URL(config.base_url).host
     if isinstance(error, httpx.DecodingError):
         return ProtocolError(f"{host} sent a body that cannot be decompressed")
-    if isinstance(error, _NOT_FORMED):
+    if isinstance(error, _errors(_NOT_FORMED)):
         return ProtocolError(f"the request to {host} could not be formed: {type(error).__name__}")
     made: APIConnectionError
-    if isinstance(error, httpx.TimeoutException | httpcore.TimeoutException):
+    if isinstance(error, _errors("TimeoutException")):
         kind = type(error).__name__.removesuffix("Timeout").lower()
         made = APITimeoutError(
             f"{host} did not answer in time ({kind} timeout)",
@@ -150,12 +168,12 @@ def connection_error(error: Exception, config: ClientConfig) -> CozeError:
             hint_zh="若机器人响应较慢请调大 timeout=；否则请检查网络或代理。",
         )
     else:
+        reason = _reason(error)
+        hint, hint_zh = _UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in reason else _UNREACHED
         made = APIConnectionError(
-            f"the connection to {host} failed: {_reason(error)}",
-            hint_en="Check the network, the proxy and base_url.",
-            hint_zh="请检查网络、代理以及 base_url。",
+            f"the connection to {host} failed: {reason}", hint_en=hint, hint_zh=hint_zh
         )
-    made.request_sent = not isinstance(error, _NOT_SENT)
+    made.request_sent = not isinstance(error, _errors(_NOT_SENT))
     return made
 
 

@@ -21,6 +21,7 @@ STREAMS_A_POOL: Final = 50
 # end cancels it in that time, and the work is done, undisturbed, while the loop shuts down.
 _MOMENT: Final = 0.01
 _LAST_WORDS_SECONDS: Final = 2.0
+_TURNS: Final = 10  # of an event loop, in which it closes the generators that were given up
 _UNDER_WAY: Final[set[asyncio.Task[None] | None]] = set()  # a loop keeps only weak references
 
 
@@ -133,7 +134,8 @@ class LoopPools:
         self._given = given
         self._pools: list[Pool] = []
         self._lifetime: AsyncGenerator[None, None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()  # a loop keeps only weak references
+        # What is being done in the background; a loop keeps only weak references to its tasks.
+        self._tasks: dict[asyncio.Task[None], Callable[[], Coroutine[Any, Any, None]]] = {}
         self._ended = False
         self._farewells: set[Callable[[], Coroutine[Any, Any, None]]] = set()
 
@@ -176,8 +178,8 @@ class LoopPools:
             await make()
 
         task = asyncio.get_running_loop().create_task(soon())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = make
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
     async def _live_with_the_loop(self) -> None:
         if self._lifetime is None:
@@ -206,16 +208,27 @@ class LoopPools:
                     group.start_soon(farewell)
         for task in self._tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
         pools, self._pools = self._pools, []
+        # Whoever closes us may have been cancelled, which would leave the connections open.
         with anyio.move_on_after(1, shield=True):
+            if self._tasks:
+                await asyncio.wait(self._tasks)
             for pool in pools:
                 await pool.sender.aclose()
 
     async def aclose(self) -> None:
-        """Close the clients now; chats of open streams go on, as when a connection breaks."""
-        self._farewells.clear()
+        """Close the clients now; chats of open streams go on, as when a connection breaks.
+
+        Those of streams that have been left are still cancelled: whoever leaves the block of a
+        stream by an exception often leaves the block of its client by the same, and a stream
+        without a block is closed by the loop, after whoever broke out of it has gone on.
+        """
+        with anyio.CancelScope(shield=True):
+            for _ in range(_TURNS if on_asyncio() else 0):
+                if self._farewells <= set(self._tasks.values()):
+                    break
+                await asyncio.sleep(0)
+        self._farewells = set(self._tasks.values())
         if self._lifetime is not None:
             with contextlib.suppress(RuntimeError):  # it is ending in another task just now
                 await self._lifetime.aclose()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
@@ -55,11 +55,39 @@ class ModelClients:
         async_transport: Any
         _clients: dict[str, tuple[tuple[object, ...], Any]]
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "api_key":  # a text would be shown, and a function not be asked
+            if callable(value):
+                name = "auth"
+            elif isinstance(value, str):
+                value = SecretStr(value)
+        super().__setattr__(name, value)
+
+    @staticmethod
+    def function_as_credential(values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return settings in which a function that was given as the key is the credential.
+
+        Args:
+            values: The settings, as they were given.
+
+        Raises:
+            ValueError: There is a credential beside it.
+        """
+        found = dict(values)
+        for name in ("api_key", "token"):
+            if callable(found.get(name)):
+                if found.get("auth") is not None:
+                    raise ValueError(
+                        f"give {name}= or auth=, not both / {name}= 与 auth= 只能提供一个"
+                    )
+                found["auth"] = found.pop(name)
+        return found
+
     def connect(self, *, api_key: Any = None, **settings: Any) -> None:
         """Take the settings of something that is no pydantic model.
 
         Args:
-            api_key: The access token, as text or as a `SecretStr`.
+            api_key: The access token, as text or as a `SecretStr`, or a function that returns it.
             **settings: Those of `_DEFAULTS`.
 
         Raises:
@@ -68,8 +96,8 @@ class ModelClients:
         unknown = settings.keys() - _DEFAULTS.keys()
         if unknown:
             raise TypeError(f"there is no setting {', '.join(sorted(unknown))}")
-        self.api_key = SecretStr(api_key) if isinstance(api_key, str) else api_key
-        for name, value in (_DEFAULTS | settings).items():
+        given = self.function_as_credential({"api_key": api_key, **settings})
+        for name, value in {"api_key": None, **_DEFAULTS, **given}.items():
             setattr(self, name, value)
         self._clients = {}
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeVar
 from coze_core._config import ClientConfig, Tracing
 from coze_core._flow import Flow
 from coze_core._pump import Pump, StreamRequest
-from coze_core._workflow_pump import WorkflowPump
 
 if TYPE_CHECKING:
     from coze_core._tracing import Spans
+    from coze_core._workflow_pump import WorkflowPump
 
 T = TypeVar("T")
 
@@ -49,6 +49,8 @@ class Observing:
         workflow_id = str((request.call.json or {}).get("workflow_id") or "")
         if spans is not None:
             return spans.workflow_pump(workflow_id, request, idle, clock)
+        from coze_core._workflow_pump import WorkflowPump  # not everybody has workflows
+
         return WorkflowPump(workflow_id, idle, clock)
 
     def _active(self) -> Spans | None:

@@ -1,15 +1,11 @@
-"""How requests go out, blocking and awaiting, side by side.
+"""How requests go out, blocking and awaiting: here through a client of the HTTP library.
 
-The HTTP library's client costs a third of a small request: cookies, redirects, event hooks, and
-defaults that are merged anew each time. What we send needs none of it, so our own connections are
-pools of httpcore, which that client stands on. Only a client or a transport that the user gave, and
-proxies, go through the whole of it.
+Only a client or a transport that the user gave, and proxies, need the whole of it; for all others
+see `_pools` and `_aiohttp`.
 """
 
 from __future__ import annotations
 
-import functools
-import logging
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
@@ -20,17 +16,14 @@ from collections.abc import (
     Mapping,
 )
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
-import httpcore
 import httpx
 
 from coze_core._call import Call
 from coze_core._config import ClientConfig
-from coze_core._http import LIMITS, request_options, tls_settings
-from coze_core._requests import Request, Requests
+from coze_core._http import request_options
 
-_LOG: Final = logging.getLogger("coze_core")
 _ENCODING: Final = "content-encoding"
 
 
@@ -101,7 +94,7 @@ class Through:
         headers = lower_headers(response.headers.multi_items())
         blocks = _blocks_of(response)
         return Opened(
-            response.status_code, headers, blocks, response.close, _socket_of(response.extensions)
+            response.status_code, headers, blocks, response.close, socket_of(response.extensions)
         )
 
     def close(self) -> None:
@@ -121,7 +114,7 @@ class AsyncThrough:
         request = self._client.build_request(**request_options(call, self._config), **form)
         response = await self._client.send(request, stream=True, follow_redirects=False)
         headers = lower_headers(response.headers.multi_items())
-        blocks, sock = _ablocks_of(response), _socket_of(response.extensions)
+        blocks, sock = _ablocks_of(response), socket_of(response.extensions)
         return AsyncOpened(response.status_code, headers, blocks, response.aclose, sock)
 
     async def aclose(self) -> None:
@@ -141,88 +134,6 @@ def _ablocks_of(response: httpx.Response) -> AsyncIterator[bytes]:
     if response.is_stream_consumed or not isinstance(stream, httpx.AsyncByteStream):
         return response.aiter_bytes()
     return aunpacked(response.headers, stream)
-
-
-# -- over pools of our own
-
-
-class Straight:
-    """Sends over a pool of httpcore."""
-
-    def __init__(self, config: ClientConfig) -> None:
-        self._pool = httpcore.ConnectionPool(**_pool_options(config))
-        self._requests = Requests(config)
-
-    def open(self, call: Call, form: Mapping[str, Any]) -> Opened:
-        """Send a request."""
-        response = self._pool.handle_request(_core_request(self._requests.make(call, form)))
-        _LOG.debug("%s %s: %d", call.method, call.path, response.status)
-        headers = raw_headers(response.headers)
-        stream = cast("Iterable[bytes]", response.stream)  # of a blocking pool
-        return Opened(
-            response.status,
-            headers,
-            unpacked(headers, stream),
-            response.close,
-            _socket_of(response.extensions),
-        )
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._pool.close()
-
-
-class AsyncStraight:
-    """Sends over a pool of httpcore."""
-
-    def __init__(self, config: ClientConfig) -> None:
-        self._pool = httpcore.AsyncConnectionPool(**_pool_options(config))
-        self._requests = Requests(config)
-
-    async def open(self, call: Call, form: Mapping[str, Any]) -> AsyncOpened:
-        """Send a request."""
-        request = _core_request(self._requests.make(call, form))
-        response = await self._pool.handle_async_request(request)
-        _LOG.debug("%s %s: %d", call.method, call.path, response.status)
-        headers = raw_headers(response.headers)
-        stream = cast("AsyncIterable[bytes]", response.stream)  # of an awaiting pool
-        blocks, sock = aunpacked(headers, stream), _socket_of(response.extensions)
-        return AsyncOpened(response.status, headers, blocks, response.aclose, sock)
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        await self._pool.aclose()
-
-
-def _pool_options(config: ClientConfig) -> dict[str, Any]:
-    return {
-        "ssl_context": tls_settings(config) or None,
-        "max_connections": LIMITS.max_connections,
-        "max_keepalive_connections": LIMITS.max_keepalive_connections,
-        "keepalive_expiry": LIMITS.keepalive_expiry,
-    }
-
-
-@functools.lru_cache(maxsize=256)
-def _core_url(address: str) -> httpcore.URL:
-    url = httpx.URL(address)
-    return httpcore.URL(
-        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-    )
-
-
-def _core_request(request: Request) -> httpcore.Request:
-    made = httpcore.Request(
-        request.method,
-        _core_url(request.url),
-        content=request.content,
-        extensions={"timeout": request.timeouts},
-    )
-    # Given to the constructor they would be looked at one by one, which takes longer than all else.
-    made.headers = [
-        (name.encode("ascii"), value.encode("ascii")) for name, value in request.headers
-    ]
-    return made
 
 
 # -- what came back
@@ -285,7 +196,8 @@ def _text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
-def _socket_of(extensions: Mapping[str, Any]) -> Any:
+def socket_of(extensions: Mapping[str, Any]) -> Any:
+    """Return the socket under a reply, or None if it has none of its own."""
     stream = extensions.get("network_stream")
     if stream is None or extensions.get("http_version") == b"HTTP/2":
         return None

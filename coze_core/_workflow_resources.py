@@ -16,7 +16,7 @@ from coze_core._binding import (
     streaming,
     workflow_streaming,
 )
-from coze_core._endpoints import workflow_info, workflows
+from coze_core._endpoints import chatflows, workflow_info, workflows
 
 
 class Workflows(Resource):
@@ -28,7 +28,7 @@ class Workflows(Resource):
     stream_resume = workflow_streaming(workflows.stream_resume)
     start = blocking(workflows.start)
     wait = blocking(workflows.wait)
-    chat = streaming(workflows.chat)
+    chat = streaming(chatflows.chat)
     execution = blocking(workflow_info.execution)
     node_output = blocking(workflow_info.node_output)
     retrieve = blocking(workflow_info.retrieve)
@@ -45,7 +45,7 @@ class AsyncWorkflows(AsyncResource):
     stream_resume = async_workflow_streaming(workflows.stream_resume)
     start = awaiting(workflows.start)
     wait = awaiting(workflows.wait)
-    chat = async_streaming(workflows.chat)
+    chat = async_streaming(chatflows.chat)
     execution = awaiting(workflow_info.execution)
     node_output = awaiting(workflow_info.node_output)
     retrieve = awaiting(workflow_info.retrieve)

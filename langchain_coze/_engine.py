@@ -4,12 +4,18 @@ Not later: the first call may be made on an event loop, which must not wait for 
 """
 
 from coze_core import AsyncCozeClient, CozeClient, CozeError
-from coze_core.dialog import Unlisted, converse, converse_async
+from coze_core.dialog import (
+    Unlisted,
+    converse,
+    converse_async,
+    stored_history,
+    stored_history_async,
+)
 from langchain_coze._chunks import chunks_of, last_chunk, result_of
 from langchain_coze._errors import translate
 from langchain_coze._messages import entries_of
 from langchain_coze._options import ask_of, bound_tools, check_settings
-from langchain_coze._stored import aload_messages, load_messages
+from langchain_coze._stored import stored_message
 from langchain_coze._structured import structured
 
 __all__ = [
@@ -17,7 +23,6 @@ __all__ = [
     "CozeClient",
     "CozeError",
     "Unlisted",
-    "aload_messages",
     "ask_of",
     "bound_tools",
     "check_settings",
@@ -26,8 +31,10 @@ __all__ = [
     "converse_async",
     "entries_of",
     "last_chunk",
-    "load_messages",
     "result_of",
+    "stored_history",
+    "stored_history_async",
+    "stored_message",
     "structured",
     "translate",
 ]

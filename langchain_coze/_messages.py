@@ -19,7 +19,7 @@ from coze_core.dialog import CallEntry, Entry, Media, MediaKind, medium, raw_arg
 from langchain_coze._names import BLOCKS
 
 _ROLES: Final = {"user": "user", "human": "user", "assistant": "assistant", "ai": "assistant"}
-_TEXT: Final = frozenset({"text", "text-plain", "refusal"})
+_TEXT: Final = frozenset({"text", "input_text", "output_text", "text-plain", "refusal"})
 # What models leave in their answers beside text; none of it is said again.
 _SILENT: Final = frozenset(
     {
@@ -170,7 +170,7 @@ def _standard(block: Mapping[str, Any]) -> _Facts:
     name = name or extras.get("filename") or extras.get("name")
     source = block.get("source_type")
     data = block.get("base64") or (block.get("data") if source != "text" else None)
-    url = block.get("url") or block.get("file_data")
+    url = block.get("url") or block.get("file_data") or block.get("file_url")
     if url is None and source == "url":
         url = block.get("source")
     if block.get("type") == "text" and isinstance(data, str):
@@ -194,15 +194,17 @@ def _image_url(block: Mapping[str, Any]) -> _Facts:
     url = block.get("image_url")
     if isinstance(url, Mapping):
         url = url.get("url")
-    return {"url": str(url or "")}, None
+    return {"url": str(url) if url else None, "file_id": block.get("file_id")}, None
 
 
 _MEDIA: Final[dict[str, tuple[MediaKind, Callable[[Mapping[str, Any]], _Facts]]]] = {
     "image": ("image", _standard),
     "image_url": ("image", _image_url),
+    "input_image": ("image", _image_url),
     "audio": ("audio", _standard),
     "input_audio": ("audio", _standard),
     "file": ("file", _standard),
+    "input_file": ("file", _standard),
     "document": ("file", _standard),
     "video": ("file", _standard),
     "text-plain": ("file", _standard),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
 from langchain_core.language_models import LangSmithParams
 from langchain_core.language_models.chat_models import BaseChatModel
@@ -20,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from coze_core import Timeouts, __version__
+from coze_core import ModelSettings, Timeouts, __version__
 from langchain_coze._connection import Connection
 from langchain_coze._names import PROVIDER
 
@@ -64,28 +66,32 @@ _FORMER: Final = {
 }
 
 
+# LangChain takes four characters for a token, whatever they are; of Chinese, Japanese or Korean
+# ones a token holds about one and a half.
+_WIDE: Final = re.compile("[\u2e80-\U0010ffff]")
+_MORE_FOR_WIDE: Final = 1 / 1.5 - 1 / 4
+
+
 _SECRET: Final = frozenset({"api_key", "token", "auth", "default_headers", "coze_api_key"})
 
 
-class ChatCozeSettings(Connection, BaseChatModel):
+class ChatCozeSettings(ModelSettings, Connection, BaseChatModel):
     """The fields of `ChatCoze` and what follows from them; see there."""
 
     # Nobody makes one of these, so its validators are never built; those of `ChatCoze` are.
-    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, defer_build=True)
+    model_config = ConfigDict(
+        populate_by_name=True,
+        arbitrary_types_allowed=True,
+        defer_build=True,
+        hide_input_in_errors=True,
+    )
 
     bot_id: str = Field(
         default_factory=from_env("COZE_BOT_ID", default=""),
-        validation_alias=AliasChoices("bot_id", "model"),
+        validation_alias=AliasChoices("bot_id", "model", "model_name"),
         validate_default=True,
     )
     user_id: str | None = Field(default_factory=from_env("COZE_USER_ID", default=None))
-    workflow_id: str | None = None
-    app_id: str | None = None
-    conversation_id: str | None = None
-    history: Literal["client", "server"] = "client"
-    system: str = "prefix"
-    tool_calling: Literal["auto", "native", "prompt"] = "auto"
-    on_stale_chat: Literal["replay", "raise"] = "replay"
     self_contained_tool_ids: bool = False
     stop: list[str] | None = Field(
         default=None, validation_alias=AliasChoices("stop", "stop_sequences")
@@ -95,20 +101,6 @@ class ChatCozeSettings(Connection, BaseChatModel):
     """Accepted for the sake of other models; a bot's temperature is set where the bot is made."""
     max_tokens: int | None = None
     """Accepted for the sake of other models; a bot's limit is set where the bot is made."""
-    custom_variables: dict[str, str] | None = None
-    parameters: dict[str, Any] | None = None
-    meta_data: dict[str, str] | None = None
-    auto_save_history: bool = True
-    extra_params: dict[str, str] | None = None
-    shortcut_command: dict[str, Any] | None = None
-    enable_card: bool | None = None
-    publish_status: str | None = None
-    bot_version: str | None = None
-    connector_id: str | None = None
-    cancel_on_close: bool = True
-    deadline: float | None = None
-    on_busy: Literal["error", "wait", "cancel_previous", "new_conversation"] = "error"
-    busy_timeout: float = 60.0
 
     # -- construction
 
@@ -135,10 +127,7 @@ class ChatCozeSettings(Connection, BaseChatModel):
 
     @model_validator(mode="after")
     def _check_options(self) -> Self:
-        if not self.bot_id.strip() and not self.workflow_id:
-            raise ValueError(
-                "no bot: pass bot_id= or set COZE_BOT_ID / 未指定机器人：请传入 bot_id="
-            )
+        self._check_bot()
         from langchain_coze import _engine as engine
 
         engine.check_settings(self)
@@ -155,14 +144,9 @@ class ChatCozeSettings(Connection, BaseChatModel):
     # -- what LangChain wants to know
 
     @property
-    def model(self) -> str:
-        """The bot's id, or the chatflow's, under the name that other models have for it."""
-        return self.workflow_id or self.bot_id
-
-    @property
     def model_name(self) -> str:
         """The bot's id, or the chatflow's, under the name that other models have for it."""
-        return self.workflow_id or self.bot_id
+        return self.model
 
     @property
     def _llm_type(self) -> str:
@@ -236,7 +220,8 @@ class ChatCozeSettings(Connection, BaseChatModel):
         """
         if self.custom_get_token_ids is not None:
             return len(self.custom_get_token_ids(text))
-        return count_tokens_approximately([("user", text)], extra_tokens_per_message=0)
+        tokens = count_tokens_approximately([("user", text)], extra_tokens_per_message=0)
+        return tokens + _more_for_wide(text)
 
     def get_num_tokens_from_messages(
         self,
@@ -252,7 +237,13 @@ class ChatCozeSettings(Connection, BaseChatModel):
         del tools
         if self.custom_get_token_ids is not None:
             return sum(len(self.custom_get_token_ids(message.text)) for message in messages)
-        return count_tokens_approximately(messages)
+        return count_tokens_approximately(messages) + sum(
+            _more_for_wide(message.text) for message in messages
+        )
+
+
+def _more_for_wide(text: str) -> int:
+    return math.ceil(len(_WIDE.findall(text)) * _MORE_FOR_WIDE)
 
 
 def _renamed(values: dict[str, Any]) -> dict[str, Any]:

@@ -1,62 +1,17 @@
-"""A conversation that Coze keeps, as LangChain's messages."""
+"""What a conversation that Coze keeps holds, as LangChain's messages."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from coze_core import AsyncCozeClient, CozeClient, Message
-from coze_core.dialog import Entry, Media, stored_entries
+from coze_core.dialog import Entry, Media
 from langchain_coze._names import PROVIDER
 
 
-def load_messages(
-    client: CozeClient, conversation_id: str, bot_id: str, limit: int | None
-) -> list[BaseMessage]:
-    """Load it, blocking.
-
-    Args:
-        client: Through which to ask.
-        conversation_id: The conversation.
-        bot_id: The bot whose conversation it is.
-        limit: The most messages; all of them if None.
-    """
-    found: list[Message] = []
-    pages = client.conversations.messages.list(conversation_id=conversation_id, order="desc")
-    for message in pages:
-        if limit is not None and len(found) >= limit:
-            break
-        found.append(message)
-    return _messages(stored_entries(found[::-1], bot_id=bot_id))
-
-
-async def aload_messages(
-    client: AsyncCozeClient, conversation_id: str, bot_id: str, limit: int | None
-) -> list[BaseMessage]:
-    """Load it, awaiting.
-
-    Args:
-        client: Through which to ask.
-        conversation_id: The conversation.
-        bot_id: The bot whose conversation it is.
-        limit: The most messages; all of them if None.
-    """
-    found: list[Message] = []
-    pages = client.conversations.messages.list(conversation_id=conversation_id, order="desc")
-    async for message in pages:
-        if limit is not None and len(found) >= limit:
-            break
-        found.append(message)
-    return _messages(stored_entries(found[::-1], bot_id=bot_id))
-
-
-def _messages(entries: Sequence[Entry]) -> list[BaseMessage]:
-    return [_message(entry) for entry in entries]
-
-
-def _message(entry: Entry) -> BaseMessage:
+def stored_message(entry: Entry) -> BaseMessage:
+    """Return an entry of a conversation as a message that a model can go on from."""
     if entry.role == "user":
         if not entry.media:
             return HumanMessage(entry.text)

@@ -28,11 +28,11 @@ class ChatCoze(ChatCozeSettings):
         channel. For coze.cn set ``region="cn"``.
 
     Key init args:
-        bot_id: The bot (also ``model``; ``COZE_BOT_ID`` if not given).
+        bot_id: The bot (also ``model`` and ``model_name``; ``COZE_BOT_ID`` if not given).
         workflow_id: A chatflow to talk to in place of a bot; with ``app_id`` or ``bot_id``, where
             it belongs. Its other inputs are ``parameters``.
         app_id: The app that the chatflow belongs to.
-        api_key: The access token; ``COZE_API_TOKEN`` if not given.
+        api_key: The access token, or a function that returns it; ``COZE_API_TOKEN`` if not given.
         base_url: The API host; ``COZE_API_BASE``, else https://api.coze.com.
         region: ``"com"`` or ``"cn"``, instead of ``base_url``.
         server: ``"cloud"`` or ``"studio"`` (Coze Studio); ``"auto"`` finds out when it matters.
@@ -312,9 +312,12 @@ class ChatCoze(ChatCozeSettings):
         from langchain_coze import _engine as engine
 
         try:
-            return engine.load_messages(self.client, conversation_id, self.model, limit)
+            found = engine.stored_history(
+                self.client, conversation_id, bot_id=self.model, limit=limit
+            )
         except engine.CozeError as error:
             raise engine.translate(error) from error
+        return [engine.stored_message(entry) for entry in found]
 
     async def aload_messages(
         self, conversation_id: str, *, limit: int | None = None
@@ -334,8 +337,9 @@ class ChatCoze(ChatCozeSettings):
         from langchain_coze import _engine as engine
 
         try:
-            return await engine.aload_messages(
-                self.async_client, conversation_id, self.model, limit
+            found = await engine.stored_history_async(
+                self.async_client, conversation_id, bot_id=self.model, limit=limit
             )
         except engine.CozeError as error:
             raise engine.translate(error) from error
+        return [engine.stored_message(entry) for entry in found]

@@ -12,8 +12,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import Field
 
-from coze_core import WorkflowRun
-from coze_core.dialog import passages_of
+from coze_core.dialog import Passage, WorkflowSearch
 from langchain_coze._connection import Connection
 
 
@@ -50,22 +49,16 @@ class CozeWorkflowRetriever(Connection, BaseRetriever):
     bot_id: str | None = None
     app_id: str | None = None
 
-    def _request(self, query: str) -> dict[str, Any]:
-        return {
-            "workflow_id": self.workflow_id,
-            "parameters": {**self.parameters, self.query_input: query},
-            "bot_id": self.bot_id,
-            "app_id": self.app_id,
-        }
-
-    def _documents(self, run: WorkflowRun) -> list[Document]:
-        if run.interrupt is not None:
-            raise ValueError("the workflow asks a question: a retriever's must not")
-        documents = []
-        for passage in passages_of(run.value, self.output_field)[: self.k]:
-            scored = {} if passage.score is None else {"score": passage.score}
-            documents.append(Document(passage.text, metadata={**passage.metadata, **scored}))
-        return documents
+    def _search(self) -> WorkflowSearch:
+        return WorkflowSearch(
+            self.workflow_id,
+            self.query_input,
+            self.output_field,
+            self.parameters,
+            most=self.k,
+            bot_id=self.bot_id,
+            app_id=self.app_id,
+        )
 
     def _get_relevant_documents(
         self,
@@ -73,7 +66,7 @@ class CozeWorkflowRetriever(Connection, BaseRetriever):
         *,
         run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002 - the base class's argument
     ) -> list[Document]:
-        return self._documents(self.client.workflows.run(**self._request(query)))
+        return _documents(self._search().passages(self.client, query))
 
     async def _aget_relevant_documents(
         self,
@@ -81,4 +74,17 @@ class CozeWorkflowRetriever(Connection, BaseRetriever):
         *,
         run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002 - as above
     ) -> list[Document]:
-        return self._documents(await self.async_client.workflows.run(**self._request(query)))
+        return _documents(await self._search().passages_async(self.async_client, query))
+
+
+def _documents(found: list[Passage]) -> list[Document]:
+    return [
+        Document(
+            passage.text,
+            metadata={
+                **passage.metadata,
+                **({} if passage.score is None else {"score": passage.score}),
+            },
+        )
+        for passage in found
+    ]

@@ -18,9 +18,12 @@ from coze_core.dialog import (
     call_options,
     converse,
     converse_async,
+    stored_history,
+    stored_history_async,
 )
 from llamaindex_coze._messages import entries_of
 from llamaindex_coze._responses import ResponseMaker, response_of
+from llamaindex_coze._stored import stored_message
 
 if TYPE_CHECKING:
     from llamaindex_coze._settings import CozeSettings
@@ -36,6 +39,9 @@ __all__ = [
     "converse_async",
     "entries_of",
     "response_of",
+    "stored_history",
+    "stored_history_async",
+    "stored_message",
 ]
 
 

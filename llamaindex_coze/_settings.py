@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from llama_index.core.base.llms.types import LLMMetadata, MessageRole
 from llama_index.core.llms.function_calling import FunctionCallingLLM
-from pydantic import AliasChoices, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import AliasChoices, ConfigDict, Field, SecretStr, model_validator
 
-from coze_core import ModelClients, Timeouts
+from coze_core import ModelConnection, ModelSettings
 
 if TYPE_CHECKING:
-    from coze_core import Auth
-else:  # the client is imported when a model is made
-    Auth = Any
+    Key: TypeAlias = SecretStr | str | Callable[[], Any] | None
+else:  # what is kept of a key shows nothing of it
+    Key = SecretStr | None
 
+# Other names of settings.
+_NAMES: Final = {"bot_id": ("model", "model_name"), "api_key": ("token",)}
 # Where a setting comes from if it is not given.
 _ENVIRONMENT: Final = {
     "bot_id": "COZE_BOT_ID",
@@ -26,79 +29,49 @@ _ENVIRONMENT: Final = {
 }
 
 
-class CozeSettings(ModelClients, FunctionCallingLLM):
+class CozeSettings(ModelSettings, ModelConnection, FunctionCallingLLM):
     """The fields of `Coze` and what follows from them; see there."""
 
     # Nobody makes one of these, so its validators are never built; those of `Coze` are.
-    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, defer_build=True)
+    model_config = ConfigDict(
+        populate_by_name=True,
+        arbitrary_types_allowed=True,
+        defer_build=True,
+        hide_input_in_errors=True,  # which may be, or hold, the token
+    )
 
     bot_id: str = Field(
-        default="", validation_alias=AliasChoices("bot_id", "model"), validate_default=True
+        default="",
+        validation_alias=AliasChoices("bot_id", "model", "model_name"),
+        validate_default=True,
     )
-    api_key: SecretStr | None = Field(
+    api_key: Key = Field(
         default=None,
         exclude=True,
         repr=False,
         validation_alias=AliasChoices("api_key", "token"),
     )
     base_url: str | None = None
-    region: Literal["com", "cn"] | None = None
-    server: Literal["auto", "cloud", "studio"] = "auto"
-    protocol: Literal["v3", "v2"] = "v3"
     user_id: str | None = None
-    workflow_id: str | None = None
-    app_id: str | None = None
-    conversation_id: str | None = None
-    history: Literal["client", "server"] = "client"
-    system: str = "prefix"
-    tool_calling: Literal["auto", "native", "prompt"] = "auto"
-    on_stale_chat: Literal["replay", "raise"] = "replay"
     self_contained_tool_ids: bool = True
     stop: list[str] | None = None
-    timeout: float | Timeouts | None = None
-    max_retries: int = 2
     context_window: int = 32_768
     num_output: int = 2048
     is_function_calling_model: bool = True
-    custom_variables: dict[str, str] | None = None
-    parameters: dict[str, Any] | None = None
-    meta_data: dict[str, str] | None = None
-    auto_save_history: bool = True
-    extra_params: dict[str, str] | None = None
-    shortcut_command: dict[str, Any] | None = None
-    enable_card: bool | None = None
-    publish_status: str | None = None
-    bot_version: str | None = None
-    connector_id: str | None = None
-    cancel_on_close: bool = True
-    deadline: float | None = None
-    on_busy: Literal["error", "wait", "cancel_previous", "new_conversation"] = "error"
-    busy_timeout: float = 60.0
-    default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
-    proxy: str | None = Field(default=None, exclude=True, repr=False)
-    auth: Auth | None = Field(default=None, exclude=True, repr=False)
-    tracing: Any = Field(default=None, exclude=True, repr=False)
-    conversation_lock: Any = Field(default=None, exclude=True, repr=False)
-    http_client: Any = Field(default=None, exclude=True, repr=False)
-    http_async_client: Any = Field(default=None, exclude=True, repr=False)
-    transport: Any = Field(default=None, exclude=True, repr=False)
-    async_transport: Any = Field(default=None, exclude=True, repr=False)
-
-    _clients: dict[str, tuple[tuple[object, ...], Any]] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
     def _read_environment(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        found = dict(values)
+        found = cls.function_as_credential(values)
         for name, variable in _ENVIRONMENT.items():
-            others = {"bot_id": "model", "api_key": "token"}.get(name, name)
-            if found.get(name) is None and found.get(others) is None:
+            names = (name, *_NAMES.get(name, ()))
+            if all(found.get(other) is None for other in names):
                 value = os.environ.get(variable, "").strip()
                 if value:
                     found[name] = value
-        known = {*cls.model_fields, "model", "token", "class_name"}
+        known = {*cls.model_fields, *sum(_NAMES.values(), ()), "class_name"}
         for name in found.keys() - known:
             from coze_core.dialog import suggestion
 
@@ -110,10 +83,7 @@ class CozeSettings(ModelClients, FunctionCallingLLM):
 
     @model_validator(mode="after")
     def _check_settings(self) -> CozeSettings:
-        if not self.bot_id.strip() and not self.workflow_id:
-            raise ValueError(
-                "no bot: pass bot_id= or set COZE_BOT_ID / 未指定机器人：请传入 bot_id="
-            )
+        self._check_bot()
         if self.api_key is None and self.auth is None:
             raise ValueError(
                 "no token: set COZE_API_TOKEN or pass api_key= / "
@@ -130,11 +100,6 @@ class CozeSettings(ModelClients, FunctionCallingLLM):
     def class_name(cls) -> str:
         """The name under which this is serialized."""
         return "coze_llm"
-
-    @property
-    def model(self) -> str:
-        """The bot's id, or the chatflow's, under the name that other models have for it."""
-        return self.workflow_id or self.bot_id
 
     @property
     def metadata(self) -> LLMMetadata:

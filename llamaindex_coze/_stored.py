@@ -1,8 +1,7 @@
-"""A conversation that Coze keeps, as LlamaIndex's messages."""
+"""What a conversation that Coze keeps holds, as LlamaIndex's messages."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from llama_index.core.base.llms.types import (
@@ -15,21 +14,11 @@ from llama_index.core.base.llms.types import (
     TextBlock,
 )
 
-from coze_core import Message
-from coze_core.dialog import Entry, Media, stored_entries
+from coze_core.dialog import Entry, Media
 
 
-def chat_messages(messages: Sequence[Message], *, bot_id: str) -> list[ChatMessage]:
-    """Return a conversation as messages.
-
-    Args:
-        messages: Its messages, the oldest first.
-        bot_id: The bot whose conversation it is.
-    """
-    return [_message(entry) for entry in stored_entries(messages, bot_id=bot_id)]
-
-
-def _message(entry: Entry) -> ChatMessage:
+def stored_message(entry: Entry) -> ChatMessage:
+    """Return an entry of a conversation as a message that a model can go on from."""
     blocks: list[ContentBlock] = [TextBlock(text=entry.text)]
     blocks += [_block(item) for item in entry.media]
     if entry.role == "user":

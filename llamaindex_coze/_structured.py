@@ -62,17 +62,7 @@ class StructuredPrediction(FunctionCallingLLM):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> Any:
-        """Ask for an instance of a class.
-
-        Args:
-            output_cls: The class.
-            prompt: The question.
-            llm_kwargs: Per-call options.
-            prompt_args: What fills the prompt in.
-
-        Raises:
-            ValueError: The answer does not fit, even when asked for once more.
-        """
+        """Ask for an instance of a class; see `structured_predict`."""
         if self.pydantic_program_mode != PydanticProgramMode.DEFAULT:
             return await super().astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         self._begin(output_cls, prompt, prompt_args)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-from collections.abc import AsyncGenerator, Generator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Any
 
 from llama_index.core.base.llms.generic_utils import (
     achat_to_completion_decorator,
@@ -21,34 +19,26 @@ from llama_index.core.base.llms.types import (
     CompletionResponse,
     CompletionResponseAsyncGen,
     CompletionResponseGen,
-    MessageRole,
-    ToolCallBlock,
 )
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
-from llama_index.core.llms.llm import ToolSelection
 from pydantic import ConfigDict
 
-from llamaindex_coze._settings import CozeSettings
+from llamaindex_coze._asking import Asking
+from llamaindex_coze._leaving import Opened, OpenedPrompt, closing
 from llamaindex_coze._structured import StructuredPrediction
-
-if TYPE_CHECKING:
-    from llama_index.core.tools import BaseTool
-
-    from coze_core import Message
+from llamaindex_coze._tool_calling import ToolCalling
 
 
-_NOT_JSON: Final = "arguments that are not a JSON object"
-
-
-class Coze(StructuredPrediction, CozeSettings):
+class Coze(StructuredPrediction, ToolCalling, Asking):
     """A Coze bot as an LLM for query engines, chat engines, agents and workflows.
 
     Args:
-        bot_id: The bot (also `model`; `COZE_BOT_ID` if not given).
+        bot_id: The bot (also `model` and `model_name`; `COZE_BOT_ID` if not given).
         workflow_id: A chatflow to talk to in place of a bot; with app_id or bot_id, where it
             belongs. Its other inputs are `parameters`.
         app_id: The app that the chatflow belongs to.
-        api_key: The access token (also `token`; `COZE_API_TOKEN` if not given).
+        api_key: The access token, or a function that returns it (also `token`; `COZE_API_TOKEN` if
+            not given).
         base_url: The API host; `COZE_API_BASE`, else https://api.coze.com.
         region: `com` or `cn`, instead of `base_url`.
         server: `cloud` or `studio` (Coze Studio); `auto` finds out when it matters.
@@ -113,34 +103,16 @@ class Coze(StructuredPrediction, CozeSettings):
 
     @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        """Ask with a history.
-
-        Args:
-            messages: The history, the question last.
-            kwargs: Per-call options, as for `chat`.
-
-        Raises:
-            ValueError: Nothing to ask, or a block that cannot be sent.
-            CozeError: The server refused, the chat failed or the stream was cut.
-        """
+        """Ask with a history; see `chat`."""
         return await self._achat(messages, **kwargs)
 
     async def astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> ChatResponseAsyncGen:
-        """Ask with a history and stream the answer.
-
-        Args:
-            messages: The history, the question last.
-            kwargs: Per-call options, as for `chat`.
-
-        Raises:
-            ValueError: While iterating: nothing to ask, or a block that cannot be sent.
-            CozeError: While iterating: the server refused, the chat failed or was cut.
-        """
-        opened = _Opened(messages)
+        """Ask with a history and stream the answer; see `stream_chat`."""
+        opened = Opened(messages)
         observed = await self._observed_astream_chat(opened, **kwargs)
-        return _closing(observed, opened)
+        return closing(observed, opened)
 
     @llm_chat_callback()
     async def _observed_astream_chat(
@@ -149,19 +121,14 @@ class Coze(StructuredPrediction, CozeSettings):
         from llamaindex_coze import _engine as engine
 
         stream = engine.Unlisted(self._astream(messages, **kwargs))
-        if isinstance(messages, _Opened):
+        if isinstance(messages, Opened):
             messages.stream = stream
         return stream
 
     # -- completion
 
     @llm_completion_callback()
-    def complete(
-        self,
-        prompt: str,
-        formatted: bool = False,
-        **kwargs: Any,
-    ) -> CompletionResponse:
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Ask.
 
         Args:
@@ -177,10 +144,7 @@ class Coze(StructuredPrediction, CozeSettings):
 
     @llm_completion_callback()
     def stream_complete(
-        self,
-        prompt: str,
-        formatted: bool = False,
-        **kwargs: Any,
+        self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponseGen:
         """Ask and stream the answer.
 
@@ -197,44 +161,18 @@ class Coze(StructuredPrediction, CozeSettings):
 
     @llm_completion_callback()
     async def acomplete(
-        self,
-        prompt: str,
-        formatted: bool = False,
-        **kwargs: Any,
+        self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponse:
-        """Ask.
-
-        Args:
-            prompt: The question.
-            formatted: Has no effect: a bot formats its prompt itself.
-            kwargs: Per-call options, as for `chat`.
-
-        Raises:
-            ValueError: Nothing to ask.
-            CozeError: The server refused, the chat failed or the stream was cut.
-        """
+        """Ask; see `complete`."""
         return await achat_to_completion_decorator(self._achat)(prompt, **kwargs)
 
     async def astream_complete(
-        self,
-        prompt: str,
-        formatted: bool = False,
-        **kwargs: Any,
+        self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponseAsyncGen:
-        """Ask and stream the answer.
-
-        Args:
-            prompt: The question.
-            formatted: Has no effect: a bot formats its prompt itself.
-            kwargs: Per-call options, as for `chat`.
-
-        Raises:
-            ValueError: While iterating: nothing to ask.
-            CozeError: While iterating: the server refused, the chat failed or was cut.
-        """
-        opened = _OpenedPrompt(prompt)
+        """Ask and stream the answer; see `stream_complete`."""
+        opened = OpenedPrompt(prompt)
         observed = await self._observed_astream_complete(opened, **kwargs)
-        return _closing(observed, opened)
+        return closing(observed, opened)
 
     @llm_completion_callback()
     async def _observed_astream_complete(
@@ -246,135 +184,11 @@ class Coze(StructuredPrediction, CozeSettings):
             messages: Sequence[ChatMessage], **options: Any
         ) -> ChatResponseAsyncGen:
             stream = engine.Unlisted(self._astream(messages, **options))
-            if isinstance(prompt, _OpenedPrompt):
+            if isinstance(prompt, OpenedPrompt):
                 prompt.stream = stream
             return stream
 
         return await astream_chat_to_completion_decorator(open_stream)(prompt, **kwargs)
-
-    # -- the work, unobserved: one event for each call of the user
-
-    def _chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        from llamaindex_coze import _engine as engine
-
-        ask = engine.ask_of(self, kwargs, streamed=False)
-        dialogue = engine.converse(self.client, engine.entries_of(messages), ask)
-        return engine.response_of(dialogue.until_done())
-
-    async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        from llamaindex_coze import _engine as engine
-
-        ask = engine.ask_of(self, kwargs, streamed=False)
-        dialogue = engine.converse_async(self.async_client, engine.entries_of(messages), ask)
-        return engine.response_of(await dialogue.until_done())
-
-    def _stream_chat(
-        self, messages: Sequence[ChatMessage], **kwargs: Any
-    ) -> Generator[ChatResponse, None, None]:
-        from llamaindex_coze import _engine as engine
-
-        ask = engine.ask_of(self, kwargs, streamed=True)
-        dialogue = engine.converse(self.client, engine.entries_of(messages), ask)
-        maker = engine.ResponseMaker()
-        with contextlib.closing(iter(dialogue)) as coming:
-            for pieces in coming:
-                yield from maker.responses(pieces)
-        yield engine.response_of(dialogue.result)
-
-    async def _astream(
-        self, messages: Sequence[ChatMessage], **kwargs: Any
-    ) -> AsyncGenerator[ChatResponse, None]:
-        from llamaindex_coze import _engine as engine
-
-        ask = engine.ask_of(self, kwargs, streamed=True)
-        dialogue = engine.converse_async(self.async_client, engine.entries_of(messages), ask)
-        maker = engine.ResponseMaker()
-        async with contextlib.aclosing(aiter(dialogue)) as coming:
-            async for pieces in coming:
-                for response in maker.responses(pieces):
-                    yield response
-        yield engine.response_of(dialogue.result)
-
-    # -- tools
-
-    def _prepare_chat_with_tools(
-        self,
-        tools: Sequence[BaseTool],
-        user_msg: str | ChatMessage | None = None,
-        chat_history: list[ChatMessage] | None = None,
-        verbose: bool = False,
-        allow_parallel_tool_calls: bool = False,
-        tool_required: bool = False,
-        tool_choice: Any = None,
-        **kwargs: Any,
-    ) -> dict[str, Any]:
-        messages = list(chat_history or ())
-        if user_msg is not None:
-            if isinstance(user_msg, str):
-                user_msg = ChatMessage(role=MessageRole.USER, content=user_msg)
-            messages.append(user_msg)
-        described = [tool.metadata.to_openai_tool(skip_length_check=True) for tool in tools]
-        if not described:
-            return {"messages": messages, **kwargs}
-        choice = tool_choice if tool_choice is not None else "any" if tool_required else None
-        return {
-            "messages": messages,
-            "tools": described,
-            **({} if choice is None else {"tool_choice": choice}),
-            **kwargs,
-        }
-
-    def _validate_chat_with_tools_response(
-        self,
-        response: ChatResponse,
-        tools: Sequence[BaseTool],
-        allow_parallel_tool_calls: bool = False,
-        **kwargs: Any,
-    ) -> ChatResponse:
-        """Keep one call if that is what was asked for; the others are answered as not executed."""
-        if not allow_parallel_tool_calls:
-            message = response.message
-            first = next((b for b in message.blocks if isinstance(b, ToolCallBlock)), None)
-            message.blocks = [
-                block
-                for block in message.blocks
-                if not isinstance(block, ToolCallBlock) or block is first
-            ]
-            if "tool_calls" in message.additional_kwargs:
-                message.additional_kwargs["tool_calls"][1:] = []
-        return response
-
-    def get_tool_calls_from_response(
-        self,
-        response: ChatResponse,
-        error_on_no_tool_call: bool = True,
-        **kwargs: Any,
-    ) -> list[ToolSelection]:
-        """Return the calls that a response asks for.
-
-        Args:
-            response: The response; those of a stream have the calls in the last one.
-            error_on_no_tool_call: Whether none is an error.
-            kwargs: Have no effect.
-
-        Raises:
-            ValueError: There is none, and that is an error.
-        """
-        found = [
-            ToolSelection(
-                tool_id=block.tool_call_id or "",
-                tool_name=block.tool_name,
-                tool_kwargs=_mapping(block.tool_kwargs),
-            )
-            for block in response.message.blocks
-            if isinstance(block, ToolCallBlock)
-        ]
-        if not found and error_on_no_tool_call:
-            raise ValueError(
-                f"the bot called no tool, it said: {response.message.content!r}; a bot that lacks "
-                "the tool is told of it in words, and may not follow"
-            )
-        return found
 
     # -- conversations that Coze keeps
 
@@ -391,92 +205,21 @@ class Coze(StructuredPrediction, CozeSettings):
         Example:
             >>> memory.set(llm.load_messages("7381473525342978089"))  # doctest: +SKIP
         """
-        from llamaindex_coze._stored import chat_messages
+        from llamaindex_coze import _engine as engine
 
-        pages = self.client.conversations.messages.list(
-            conversation_id=conversation_id, order="desc"
-        )
-        found: list[Message] = []
-        for message in pages:
-            if limit is not None and len(found) >= limit:
-                break
-            found.append(message)
-        return chat_messages(found[::-1], bot_id=self.model)
+        found = engine.stored_history(self.client, conversation_id, bot_id=self.model, limit=limit)
+        return [engine.stored_message(entry) for entry in found]
 
     async def aload_messages(
         self, conversation_id: str, *, limit: int | None = None
     ) -> list[ChatMessage]:
-        """Return a conversation that Coze keeps, as messages that this model can go on from.
+        """Return a conversation that Coze keeps; see `load_messages`."""
+        from llamaindex_coze import _engine as engine
 
-        Args:
-            conversation_id: The conversation.
-            limit: The most messages, the newest ones; all of them if None.
-
-        Raises:
-            CozeError: The server refused.
-
-        Example:
-            >>> await llm.aload_messages("7381473525342978089")  # doctest: +SKIP
-        """
-        from llamaindex_coze._stored import chat_messages
-
-        pages = self.async_client.conversations.messages.list(
-            conversation_id=conversation_id, order="desc"
+        found = await engine.stored_history_async(
+            self.async_client, conversation_id, bot_id=self.model, limit=limit
         )
-        found: list[Message] = []
-        async for message in pages:
-            if limit is not None and len(found) >= limit:
-                break
-            found.append(message)
-        return chat_messages(found[::-1], bot_id=self.model)
-
-
-def _mapping(arguments: dict[str, Any] | str) -> dict[str, Any]:
-    if isinstance(arguments, dict):
-        return arguments
-    try:
-        value = json.loads(arguments)
-    except (ValueError, RecursionError):
-        value = None
-    if isinstance(value, dict):
-        return value
-    from coze_core.dialog import raw_arguments
-
-    # Called with nothing, a tool might do something; with this it fails and the bot is told why.
-    return {_NOT_JSON: raw_arguments(arguments)}
-
-
-class _Opened(list[ChatMessage]):
-    """A history, and the stream that was opened for it."""
-
-    stream: AsyncGenerator[Any, None] | None = None
-
-
-class _OpenedPrompt(str):
-    """A prompt, and the stream that was opened for it."""
-
-    __slots__ = ("stream",)
-
-    stream: AsyncGenerator[Any, None] | None
-
-
-async def _closing(observed: Any, opened: _Opened | _OpenedPrompt) -> AsyncGenerator[Any, None]:
-    """Pass a stream on, and close all of it at once when it is left.
-
-    What LlamaIndex wraps around our generator does not close it; the garbage collector would, some
-    turns of the event loop later, with the socket open and the chat running.
-    """
-    from llamaindex_coze import _engine as engine
-
-    observed = engine.Unlisted(observed)
-    try:
-        async for response in observed:
-            yield response
-    finally:
-        await observed.aclose()
-        stream = getattr(opened, "stream", None)
-        if stream is not None:
-            await stream.aclose()
+        return [engine.stored_message(entry) for entry in found]
 
 
 __all__ = ["Coze"]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 from pydantic import SecretStr
 
-from coze_core import ModelClients, Timeouts, WorkflowRun
-from coze_core.dialog import passages_of
+from coze_core import ModelClients, Timeouts
+from coze_core.dialog import Passage, WorkflowSearch
 
 
 class CozeWorkflowRetriever(ModelClients, BaseRetriever):
@@ -47,7 +48,7 @@ class CozeWorkflowRetriever(ModelClients, BaseRetriever):
         similarity_top_k: int | None = None,
         bot_id: str | None = None,
         app_id: str | None = None,
-        api_key: str | SecretStr | None = None,
+        api_key: str | SecretStr | Callable[[], Any] | None = None,
         base_url: str | None = None,
         region: str | None = None,
         timeout: float | Timeouts | None = None,
@@ -57,14 +58,15 @@ class CozeWorkflowRetriever(ModelClients, BaseRetriever):
         **connection: Any,
     ) -> None:
         super().__init__()
-        self._query_input, self._output_field = query_input, output_field
-        self._fixed = {
-            "workflow_id": workflow_id,
-            "bot_id": bot_id,
-            "app_id": app_id,
-        }
-        self._parameters = dict(parameters or {})
-        self._top_k = similarity_top_k
+        self._search = WorkflowSearch(
+            workflow_id,
+            query_input,
+            output_field,
+            dict(parameters or {}),
+            most=similarity_top_k,
+            bot_id=bot_id,
+            app_id=app_id,
+        )
         self.connect(
             api_key=api_key,
             base_url=base_url,
@@ -76,25 +78,18 @@ class CozeWorkflowRetriever(ModelClients, BaseRetriever):
             **connection,
         )
 
-    def _request(self, query: QueryBundle) -> dict[str, Any]:
-        return {
-            **self._fixed,
-            "parameters": {**self._parameters, self._query_input: query.query_str},
-        }
-
-    def _nodes(self, run: WorkflowRun) -> list[NodeWithScore]:
-        if run.interrupt is not None:
-            raise ValueError("the workflow asks a question: a retriever's must not")
-        found = passages_of(run.value, self._output_field)[: self._top_k]
-        return [
-            NodeWithScore(
-                node=TextNode(text=passage.text, metadata=passage.metadata), score=passage.score
-            )
-            for passage in found
-        ]
-
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return self._nodes(self.client.workflows.run(**self._request(query_bundle)))
+        return _nodes(self._search.passages(self.client, query_bundle.query_str))
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return self._nodes(await self.async_client.workflows.run(**self._request(query_bundle)))
+        query = query_bundle.query_str
+        return _nodes(await self._search.passages_async(self.async_client, query))
+
+
+def _nodes(found: list[Passage]) -> list[NodeWithScore]:
+    return [
+        NodeWithScore(
+            node=TextNode(text=passage.text, metadata=passage.metadata), score=passage.score
+        )
+        for passage in found
+    ]

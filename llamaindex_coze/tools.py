@@ -2,325 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from llama_index.core.base.llms.types import TextBlock
-from llama_index.core.tools import FunctionTool, ToolMetadata, ToolOutput
+from llama_index.core.tools import FunctionTool
 from llama_index.core.tools.tool_spec.base import BaseToolSpec
-from llama_index.core.workflow import Context, Event, HumanResponseEvent, InputRequiredEvent
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import SecretStr
 
-from coze_core import EnterMessage, ModelClients, Timeouts, WorkflowInfo, anonymous_user_id
-from coze_core.dialog import (
-    RunRecord,
-    WorkflowCall,
-    WorkflowQuestion,
-    arguments_model,
-    parameters_of,
-    question_of,
-    stretch,
-    stretch_async,
-    tool_inputs,
-    tool_name,
-)
+from coze_core import ModelClients, Timeouts, WorkflowInfo
+from coze_core.dialog import WorkflowCall, WorkflowQuestion, tool_name
+from llamaindex_coze._bot_tool import CozeBotTool
+from llamaindex_coze._workflow_tool import CozeWorkflowTool
+from llamaindex_coze.events import CozeProgressEvent, CozeQuestionEvent
 
-_WAITS: Final = "coze_runs"  # where the runs that wait are kept in a workflow's store
-
-
-class CozeProgressEvent(Event):
-    """What a workflow's node, or a bot, gives out on the way.
-
-    Attributes:
-        tool: The tool's name.
-        text: The piece.
-        node: The node's name; `""` for a bot.
-    """
-
-    tool: str
-    text: str
-    node: str = ""
-
-
-class CozeQuestionEvent(InputRequiredEvent):
-    """A workflow of Coze wants to know something before it goes on.
-
-    Answer with `handler.ctx.send_event(event.answer("Paris"))`.
-
-    Attributes:
-        prefix: The question.
-        question: The question with its kind, and the JSON schema of what an input node asks for.
-        waiter_id: Goes back with the answer.
-    """
-
-    prefix: str
-    question: dict[str, Any]
-    waiter_id: str
-
-    def answer(self, answer: Any) -> HumanResponseEvent:
-        """Return the event that answers: text, or the values of an input node by name."""
-        given: dict[str, Any] = {"response": answer, "waiter_id": self.waiter_id}
-        return HumanResponseEvent(**given)
-
-
-class _Tool(FunctionTool):
-    """What a workflow's and a bot's tool have in common: they may run in an agent, or alone."""
-
-    def __init__(self, clients: ModelClients, metadata: ToolMetadata) -> None:
-        super().__init__(fn=self._text, async_fn=self._atext, metadata=metadata)
-        self.requires_context = True  # an agent then passes its own
-        self.ctx_param_name = "ctx"
-        self._from = clients
-
-    def _text(self, **arguments: Any) -> str:
-        return str(self.call(**arguments).content)
-
-    async def _atext(self, **arguments: Any) -> str:
-        return str((await self.acall(**arguments)).content)
-
-    def _checked(self, arguments: Mapping[str, Any]) -> BaseModel:
-        schema = cast("type[BaseModel]", self.metadata.fn_schema)
-        return schema.model_validate(dict(arguments))
-
-    def _output(self, arguments: Mapping[str, Any], text: str, raw: Any) -> ToolOutput:
-        return ToolOutput(
-            blocks=[TextBlock(text=text)],
-            tool_name=self.metadata.get_name(),
-            raw_input={"args": (), "kwargs": dict(arguments)},
-            raw_output=raw,
-        )
-
-    def _tell(self, ctx: Context | None, text: str, node: str = "") -> None:
-        if ctx is not None:
-            name = self.metadata.get_name()
-            ctx.write_event_to_stream(CozeProgressEvent(tool=name, text=text, node=node))
-
-
-class CozeWorkflowTool(_Tool):
-    """A workflow of Coze as a tool; `CozeToolSpec` makes it.
-
-    In an agent, what its nodes give out is written to the event stream as `CozeProgressEvent`, and
-    its questions as `CozeQuestionEvent`, for which the agent waits. Elsewhere `on_question` is
-    asked. `raw_output` has the run as data: `value`, `usage`, `execute_id`, `debug_url`.
-    """
-
-    def __init__(
-        self,
-        clients: ModelClients,
-        info: WorkflowInfo,
-        call: WorkflowCall,
-        *,
-        name: str | None = None,
-        description: str | None = None,
-        on_question: Callable[[WorkflowQuestion], Any] | None = None,
-    ) -> None:
-        self._inputs = tool_inputs(info, call.parameters)
-        self._call = call
-        self._on_question = on_question
-        called = name or tool_name(info.detail.workflow_name, f"workflow_{call.workflow_id}")
-        told = description or info.detail.description or f"Runs the workflow {called}."
-        schema = arguments_model(called, self._inputs)
-        super().__init__(clients, ToolMetadata(name=called, description=told, fn_schema=schema))
-
-    def _filled(self, arguments: Mapping[str, Any]) -> WorkflowCall:
-        checked = self._checked(arguments)
-        given = {name: getattr(checked, name) for name in type(checked).model_fields}
-        filled = parameters_of(given, self._inputs)
-        own = self._call
-        parameters = {**filled, **own.parameters}
-        return WorkflowCall(own.workflow_id, parameters, own.options, own.max_seconds)
-
-    def call(self, *args: Any, ctx: Context | None = None, **kwargs: Any) -> ToolOutput:
-        """Run the workflow.
-
-        Args:
-            *args: None are taken.
-            ctx: An agent's context; it cannot wait here: use `acall`.
-            **kwargs: The workflow's inputs.
-
-        Raises:
-            ValueError: Inputs that are missing or of another type, or an unanswered question.
-            CozeError: The run failed, or the server refused.
-        """
-        _no_positions(args)
-        call = self._filled(kwargs)
-        after: tuple[RunRecord, object] | None = None
-        while True:
-            record = stretch(
-                self._from.client,
-                call,
-                after=after,
-                on_progress=lambda news: self._tell(ctx, news["text"], news["node"]),
-            )
-            if record["interrupt"] is None:
-                return self._output(kwargs, record["text"], record)
-            answer = self._answer(question_of(record))
-            if asyncio.iscoroutine(answer):
-                answer.close()
-                raise TypeError("on_question is asynchronous: use acall, or give a blocking one")
-            after = record, answer
-
-    async def acall(self, *args: Any, ctx: Context | None = None, **kwargs: Any) -> ToolOutput:
-        """Run the workflow; see `call`. An agent waits for the answers to its questions."""
-        _no_positions(args)
-        call = self._filled(kwargs)
-
-        async def tell(news: dict[str, Any]) -> None:
-            self._tell(ctx, news["text"], news["node"])
-
-        # An agent that waits begins this call anew when the answer has come: what was done until
-        # then is kept in its store, and not done again.
-        kept = None if ctx is None else _Kept(ctx, self.metadata.get_name(), kwargs)
-        record = await kept.load() if kept else None
-        after: tuple[RunRecord, object] | None = None
-        while True:
-            if record is None:
-                client = self._from.async_client
-                record = await stretch_async(client, call, after=after, on_progress=tell)
-            if record["interrupt"] is None:
-                if kept:
-                    await kept.forget()
-                return self._output(kwargs, record["text"], record)
-            question = question_of(record)
-            if kept is not None and self._on_question is None:
-                await kept.save(record)
-                after = record, await kept.ask(question, record)
-            else:
-                answer = self._answer(question)
-                after = record, await answer if isinstance(answer, Awaitable) else answer
-            record = None
-
-    def _answer(self, question: WorkflowQuestion) -> Any:
-        if self._on_question is None:
-            raise ValueError(
-                f"the workflow asks: {question['text'] or question['required']}. Run the tool in "
-                f"an agent, awaiting, or give on_question= / 工作流需要用户回答，请在 Agent 中"
-                f"异步运行，或传入 on_question="
-            )
-        return self._on_question(question)
-
-
-class _Kept:
-    """What an agent's store keeps of a run that waits."""
-
-    def __init__(self, ctx: Context, tool: str, arguments: Mapping[str, Any]) -> None:
-        said = json.dumps([tool, arguments, _work_item(ctx)], default=str, sort_keys=True)
-        self._ctx = ctx
-        self._key = hashlib.sha256(said.encode()).hexdigest()[:16]
-
-    async def load(self) -> RunRecord | None:
-        runs: dict[str, RunRecord] = await self._ctx.store.get(_WAITS, default={})
-        return runs.get(self._key)
-
-    async def save(self, record: RunRecord) -> None:
-        runs = dict(await self._ctx.store.get(_WAITS, default={}))
-        await self._ctx.store.set(_WAITS, {**runs, self._key: record})
-
-    async def forget(self) -> None:
-        runs = dict(await self._ctx.store.get(_WAITS, default={}))
-        if runs.pop(self._key, None) is not None:
-            await self._ctx.store.set(_WAITS, runs)
-
-    async def ask(self, question: WorkflowQuestion, record: RunRecord) -> object:
-        waiter_id = f"coze:{self._key}:{(record['interrupt'] or {}).get('event_id')}"
-        event = await self._ctx.wait_for_event(
-            HumanResponseEvent,
-            waiter_event=CozeQuestionEvent(
-                prefix=question["text"], question=dict(question), waiter_id=waiter_id
-            ),
-            waiter_id=waiter_id,
-            requirements={"waiter_id": waiter_id},
-            timeout=None,
-        )
-        return event.response
-
-
-def _work_item(ctx: Context) -> object:
-    """Return which of the calls that run at once this is, as far as this version tells."""
-    try:
-        inside = ctx._require_internal(fn="wait_for_event")  # noqa: SLF001 - nothing public tells
-        return inside._get_step_ctx(fn="wait_for_event").state.work_item_id  # noqa: SLF001
-    except AttributeError:
-        return None
-
-
-class _Message(BaseModel):
-    """What a bot is told."""
-
-    message: str = Field(description="What to tell or ask the assistant, in full sentences.")
-
-
-class CozeBotTool(_Tool):
-    """A bot of Coze as a tool: one message in, its answer out; `CozeToolSpec` makes it."""
-
-    def __init__(
-        self,
-        clients: ModelClients,
-        bot_id: str,
-        *,
-        name: str,
-        description: str,
-        user_id: str | None = None,
-        conversation_id: str | None = None,
-    ) -> None:
-        self._bot_id = bot_id
-        self._user_id = user_id
-        self._conversation_id = conversation_id
-        about = ToolMetadata(name=name, description=description, fn_schema=_Message)
-        super().__init__(clients, about)
-
-    def _chat(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        checked = cast("_Message", self._checked(arguments))
-        return {
-            "bot_id": self._bot_id,
-            "user_id": self._user_id or anonymous_user_id(),
-            "messages": [EnterMessage.user(checked.message)],
-            "conversation_id": self._conversation_id,
-        }
-
-    def call(self, *args: Any, ctx: Context | None = None, **kwargs: Any) -> ToolOutput:
-        """Ask the bot.
-
-        Args:
-            *args: None are taken.
-            ctx: An agent's context, to tell of the answer as it comes.
-            **kwargs: `message`.
-
-        Raises:
-            ValueError: No message, or the bot waits for local tools.
-            CozeError: The chat failed, or the server refused.
-        """
-        _no_positions(args)
-        with self._from.client.chat.stream(**self._chat(kwargs)) as stream:
-            for piece in stream.text():
-                self._tell(ctx, piece)
-        return self._told(kwargs, stream.turn)
-
-    async def acall(self, *args: Any, ctx: Context | None = None, **kwargs: Any) -> ToolOutput:
-        """Ask the bot; see `call`."""
-        _no_positions(args)
-        async with self._from.async_client.chat.stream(**self._chat(kwargs)) as stream:
-            async for piece in stream.text():
-                self._tell(ctx, piece)
-        return self._told(kwargs, stream.turn)
-
-    def _told(self, arguments: Mapping[str, Any], turn: Any) -> ToolOutput:
-        if turn.tool_calls:
-            names = ", ".join(call.name for call in turn.tool_calls)
-            raise ValueError(
-                f"the bot waits for local tools ({names}), which a tool cannot run: use the bot as "
-                f"the LLM of an agent, or one without local plugins"
-            )
-        raw = {
-            "conversation_id": turn.conversation_id,
-            "chat_id": turn.chat_id,
-            "log_id": turn.log_id,
-            "follow_ups": list(turn.follow_ups),
-        }
-        return self._output(arguments, turn.answer, raw)
+__all__ = [
+    "CozeBotTool",
+    "CozeProgressEvent",
+    "CozeQuestionEvent",
+    "CozeToolSpec",
+    "CozeWorkflowTool",
+]
 
 
 class CozeToolSpec(ModelClients, BaseToolSpec):
@@ -353,7 +54,7 @@ class CozeToolSpec(ModelClients, BaseToolSpec):
         max_seconds: float | None = None,
         on_question: Callable[[WorkflowQuestion], Any] | None = None,
         user_id: str | None = None,
-        api_key: str | SecretStr | None = None,
+        api_key: str | SecretStr | Callable[[], Any] | None = None,
         base_url: str | None = None,
         region: str | None = None,
         timeout: float | Timeouts | None = None,
@@ -426,8 +127,3 @@ def _another(tools: Sequence[FunctionTool], name: str, id: str) -> str:
     """Return a name that none of the tools has: an agent would lose one of two."""
     known = {tool.metadata.get_name() for tool in tools}
     return f"{name[: 63 - len(id)]}_{id}" if name in known else name
-
-
-def _no_positions(args: tuple[Any, ...]) -> None:
-    if args:
-        raise TypeError("give the inputs by name")

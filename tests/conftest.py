@@ -20,6 +20,13 @@ def _clean_environment(monkeypatch, tmp_path):
 
 
 @pytest.fixture
+def quick_polls(monkeypatch):
+    """What is asked again and again is asked at once, for tests that are not about the pauses."""
+    monkeypatch.setattr("coze_core._polling.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("coze_core._polling._SHORTEST", 0.01)
+
+
+@pytest.fixture
 def emulator():
     with Emulator() as running:
         yield running

@@ -8,7 +8,7 @@ from typing import Final
 
 from coze_core._models import EnterMessage
 
-MAX_MESSAGES: Final = 100
+MAX_MESSAGES: Final = 100  # in one request (section 2.2)
 _VARIABLE: Final = re.compile(r"[A-Za-z_]+")
 _WITHOUT_SAVING: Final = frozenset({"function_call", "tool_output", "tool_response"})
 
@@ -39,6 +39,9 @@ def check_messages(
         TypeError: If one is not an `EnterMessage`.
         ValueError: If there are too many, or one has a type that may not be sent.
     """
+    given: object = messages
+    if isinstance(given, EnterMessage):
+        raise TypeError("messages takes a list: write [message] / messages 必须是列表")
     if len(messages) > limit:
         raise ValueError(f"{len(messages)} messages are too many: Coze takes {limit} at a time")
     for message in messages:

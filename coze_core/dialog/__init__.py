@@ -1,5 +1,6 @@
 """What every framework adapter needs, framework-neutral: from a message history to an answer."""
 
+from coze_core._endpoints._checks import MAX_MESSAGES
 from coze_core._sound import playable
 from coze_core._unlisted import Unlisted
 from coze_core.dialog._answer import Ask
@@ -36,11 +37,12 @@ from coze_core.dialog._options import (
 from coze_core.dialog._parser import ToolCallParser
 from coze_core.dialog._passages import Passage, passages_of
 from coze_core.dialog._pieces import CallPiece, Piece, Result
-from coze_core.dialog._plan import MAX_MESSAGES, NewChat, PlanOptions, Wording, plan
+from coze_core.dialog._plan import NewChat, PlanOptions, Wording, plan
 from coze_core.dialog._resume import Resume, named_chats, resume
 from coze_core.dialog._schema import mismatch
+from coze_core.dialog._search import WorkflowSearch
 from coze_core.dialog._stop import StopMatcher
-from coze_core.dialog._stored import stored_entries
+from coze_core.dialog._stored import stored_entries, stored_history, stored_history_async
 from coze_core.dialog._tools import ToolSpec
 from coze_core.dialog._workflow_arguments import arguments_model, parameters_of
 from coze_core.dialog._workflow_stretch import WorkflowCall, stretch, stretch_async
@@ -85,6 +87,7 @@ __all__ = [
     "Wording",
     "WorkflowCall",
     "WorkflowQuestion",
+    "WorkflowSearch",
     "WrittenCall",
     "arguments_model",
     "ask_of",
@@ -109,6 +112,8 @@ __all__ = [
     "raw_arguments",
     "resume",
     "stored_entries",
+    "stored_history",
+    "stored_history_async",
     "stretch",
     "stretch_async",
     "suggestion",

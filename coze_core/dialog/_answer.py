@@ -117,6 +117,9 @@ class Ask:
         return self.plan.remembers and self.chat.get("auto_save_history") is not False
 
 
+_NO_WORDING: Final = Wording()
+
+
 def answer(entries: Sequence[Entry], ask: Ask, memo: Memo) -> Talk[Result]:
     """Continue a dialogue by one answer.
 
@@ -131,7 +134,7 @@ def answer(entries: Sequence[Entry], ask: Ask, memo: Memo) -> Talk[Result]:
     """
     waiting = resume(entries, ask.plan, fill=ask.on_missing == "fill")
     # What is wrong is said before anything is sent.
-    planned = plan(entries, ask.plan) if waiting is None else None
+    planned = plan(entries, ask.plan, _wording(ask, ())) if waiting is None else None
     user_id = ask.user_id
     if user_id is None:
         known = user_id_is_known()  # else it is read from the disk, away from the event loop
@@ -145,6 +148,22 @@ def answer(entries: Sequence[Entry], ask: Ask, memo: Memo) -> Talk[Result]:
     return (yield from dialogue.begin())
 
 
+def _wording(ask: Ask, tools: tuple[ToolSpec, ...]) -> Wording:
+    """Return what is said besides the messages, with these tools described to the bot."""
+    shaped = ask.response_format
+    if shaped is None and not ask.tools:
+        return _NO_WORDING
+    closing = (
+        demand(ask.tool_choice) if ask.tools else "",
+        shaped.instructions(with_tools=bool(ask.tools)) if shaped is not None else "",
+    )
+    return Wording(
+        preamble=instructions(tools) if tools else "",
+        closing="\n\n".join(filter(None, closing)),
+        calls_in_text=bool(tools),
+    )
+
+
 def _tools_in_text(ask: Ask, memo: Memo) -> Talk[tuple[ToolSpec, ...]]:
     """Return the tools that have to be described to the bot."""
     if not ask.tools or ask.tool_calling == "native" or ask.tool_choice == "none":
@@ -155,9 +174,6 @@ def _tools_in_text(ask: Ask, memo: Memo) -> Talk[tuple[ToolSpec, ...]]:
     draft = ask.chat.get("publish_status") == "unpublished_draft"
     own = yield from do(declared_tools(ask.plan.bot_id, draft=draft, memo=memo))
     return tuple(tool for tool in ask.tools if tool.name not in own)
-
-
-_NO_WORDING: Final = Wording()
 
 
 class _Dialogue:
@@ -175,7 +191,7 @@ class _Dialogue:
         self._entries = entries
         self._ask = ask
         self._user_id = user_id
-        self._planned = planned  # with no more wording than the entries have
+        self._planned = planned  # as it is without tools in text
         self._memo = memo
         self._tools = tools
         self._said = ""
@@ -191,9 +207,9 @@ class _Dialogue:
             elsewhere: Whether in a conversation of its own, which is told all of the history.
         """
         ask = self._ask
-        wording = self._wording()
+        wording = _wording(ask, self._tools)
         options = replace(ask.plan, conversation_id=None) if elsewhere else ask.plan
-        if self._planned is not None and wording == _NO_WORDING and not elsewhere:
+        if self._planned is not None and not self._tools and not elsewhere:
             planned = self._planned
         else:
             planned = plan(self._entries, options, wording, afresh=elsewhere)
@@ -256,21 +272,6 @@ class _Dialogue:
             return False  # a token may lack the permission to list; the chat itself tells the rest
         # An older chat that we know means no more than that the list is not up to date.
         return newest is not None and newest.chat_id not in {"", *planned.known_chats}
-
-    def _wording(self) -> Wording:
-        ask = self._ask
-        shaped = ask.response_format
-        if shaped is None and not ask.tools:
-            return _NO_WORDING
-        closing = (
-            demand(ask.tool_choice) if ask.tools else "",
-            shaped.instructions(with_tools=bool(ask.tools)) if shaped is not None else "",
-        )
-        return Wording(
-            preamble=instructions(self._tools) if self._tools else "",
-            closing="\n\n".join(filter(None, closing)),
-            calls_in_text=bool(self._tools),
-        )
 
     def _listener(self, first_call: int = 0, **others: str) -> Listener:
         return Listener(

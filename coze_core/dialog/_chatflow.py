@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from coze_core._endpoints import workflows
+from coze_core._endpoints import chatflows
 from coze_core._models import EnterMessage
 from coze_core._pump import StreamRequest
 
-MAX_MESSAGES: Final = 50  # protocol notes, section 6.6
 # What a chatflow is told too; leaving one early cannot cancel it, whatever is wanted.
 _CARRIED: Final = frozenset(
     {"parameters", "connector_id", "deadline", "cancel_on_close", "busy_timeout"}
@@ -79,7 +78,7 @@ class Chatflow:
             messages: What to send.
             conversation_id: The conversation to go on with, or None for a new one.
         """
-        return workflows.chat(
+        return chatflows.chat(
             workflow_id=self.workflow_id,
             messages=messages,
             parameters=options.get("parameters"),

@@ -10,11 +10,12 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
+from coze_core._endpoints._checks import MAX_MESSAGES
+from coze_core._endpoints.chatflows import MAX_MESSAGES as CHATFLOW_MESSAGES
 from coze_core.dialog._answer import Ask
-from coze_core.dialog._chatflow import MAX_MESSAGES as CHATFLOW_MESSAGES
 from coze_core.dialog._chatflow import chatflow_of
 from coze_core.dialog._format import ResponseFormat
-from coze_core.dialog._plan import MAX_MESSAGES, PlanOptions
+from coze_core.dialog._plan import PlanOptions
 from coze_core.dialog._tools import ToolSpec
 
 # Arguments of `client.chat.stream` that are settings of a model as well.
@@ -65,6 +66,17 @@ _IGNORED: Final = frozenset(
     }
 )
 
+# What other models call a setting or an argument that we have under another name.
+_PEERS: Final = {
+    "api_base": "base_url",
+    "openai_api_base": "base_url",
+    "openai_api_key": "api_key",
+    "request_timeout": "timeout",
+    "timeout": "deadline",
+    "user": "user_id",
+    "extra_headers": "default_headers",
+}
+
 
 def call_options(model: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a call that mean something; warn of those that do not exist.
@@ -97,7 +109,10 @@ def suggestion(name: str, known: Iterable[str]) -> str:
         name: The name that does not exist.
         known: Those that do.
     """
-    near = difflib.get_close_matches(name, sorted(known), n=1)
+    names = sorted(known)
+    peer = _PEERS.get(name)
+    # Less alike than this, the name of something else: 'seed' is not 'server'.
+    near = [peer] if peer in names else difflib.get_close_matches(name, names, n=1, cutoff=0.72)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
 from coze_core._config import ProtocolName, check_protocol
+from coze_core._endpoints._checks import MAX_MESSAGES
 from coze_core._models import EnterMessage, MediaItem
 from coze_core._v2 import text_only
 from coze_core.dialog._chatflow import Chatflow
@@ -21,7 +22,6 @@ from coze_core.dialog._marker import Marker
 from coze_core.dialog._tools import written_calls, written_result
 
 History: TypeAlias = Literal["client", "server"]
-MAX_MESSAGES: Final = 100  # protocol notes, section 2.2
 _VARIABLE: Final = re.compile(r"variable:([A-Za-z_]+)")
 _GAP: Final = "\n\n"
 
@@ -169,6 +169,9 @@ def plan(
     fresh = spoken[place.position :]
     if not fresh and system and not spoken:
         fresh, system = [Entry("user", system)], ""  # nothing but instructions: they are the query
+    if wording.closing and _answered(spoken, options):
+        # Agents that missed what they demanded ask again with nothing new: that is what is new.
+        fresh, wording = [*fresh, Entry("user", wording.closing)], replace(wording, closing="")
     _check_question(fresh)
     variables = _variables(system, options.system)
     preamble = _GAP.join(filter(None, ("" if variables else system, wording.preamble)))
@@ -252,6 +255,14 @@ def _abandoned(entries: Sequence[Entry], options: PlanOptions) -> Marker | None:
     last = next((entry for entry in reversed(entries) if entry.role == "assistant"), None)
     marker = own_marker(last, options) if last is not None else None
     return marker if marker is not None and marker.status == "requires_action" else None
+
+
+def _answered(entries: Sequence[Entry], options: PlanOptions) -> bool:
+    """Whether a history ends with an answer that waits for nothing."""
+    if not entries or entries[-1].role != "assistant" or entries[-1].tool_calls:
+        return False
+    marker = own_marker(entries[-1], options)
+    return marker is None or not marker.interrupted
 
 
 def _check_question(entries: Sequence[Entry]) -> None:

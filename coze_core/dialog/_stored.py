@@ -5,10 +5,52 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from coze_core._models import Message
 from coze_core.dialog._history import Entry, Media, digest
 from coze_core.dialog._marker import Marker
+
+if TYPE_CHECKING:
+    from coze_core._client import AsyncCozeClient, CozeClient
+
+
+def stored_history(
+    client: CozeClient, conversation_id: str, *, bot_id: str, limit: int | None = None
+) -> list[Entry]:
+    """Fetch a conversation as a history.
+
+    Args:
+        client: Whom to ask.
+        conversation_id: The conversation.
+        bot_id: The bot whose conversation it is.
+        limit: The most messages, the newest ones; all of them if None.
+
+    Raises:
+        CozeError: The server refused.
+    """
+    newest: list[Message] = []
+    for message in client.conversations.messages.list(
+        conversation_id=conversation_id, order="desc"
+    ):
+        if limit is not None and len(newest) >= limit:
+            break
+        newest.append(message)
+    return stored_entries(newest[::-1], bot_id=bot_id)
+
+
+async def stored_history_async(
+    client: AsyncCozeClient, conversation_id: str, *, bot_id: str, limit: int | None = None
+) -> list[Entry]:
+    """Fetch a conversation as a history; see `stored_history`."""
+    newest: list[Message] = []
+    async for message in client.conversations.messages.list(
+        conversation_id=conversation_id, order="desc"
+    ):
+        if limit is not None and len(newest) >= limit:
+            break
+        newest.append(message)
+    return stored_entries(newest[::-1], bot_id=bot_id)
 
 
 def stored_entries(messages: Sequence[Message], *, bot_id: str) -> list[Entry]:

@@ -27,11 +27,7 @@ class ChatflowRun(ChatRun):
         return _spaced(encode_event("done", json.dumps({"debug_url": url})))
 
     def _wait_for(self, pending: list[parts.ToolCall | parts.Question]) -> None:
-        for call in pending:
-            text = call.text if isinstance(call, parts.Question) else call.arguments_text
-            self._delta(text, "")
-        self._end_answer()
-        self._verbose("interrupt")
+        self._ask_in_words(pending)
         self._finish_answers(1)
         self._set_status("requires_action")
         if self._profile.is_studio:

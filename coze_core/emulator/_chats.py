@@ -6,8 +6,9 @@ from typing import Any
 
 from coze_core.emulator import _checks as check
 from coze_core.emulator._bots import Bot
+from coze_core.emulator._chat_shapes import shown_chat
 from coze_core.emulator._http import ApiError, Request
-from coze_core.emulator._runs import ChatRun, shown_chat
+from coze_core.emulator._runs import ChatRun
 from coze_core.emulator._state import Reply, State, Stream
 from coze_core.emulator._store import Document
 

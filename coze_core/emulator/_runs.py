@@ -10,12 +10,13 @@ import asyncio
 import base64
 import contextlib
 import json
-import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from coze_core.emulator import _bots as parts
-from coze_core.emulator._bots import Bot, BotContext, BotMessage, Part, ToolResult, tokens
+from coze_core.emulator._asked import bot_message, context_messages, context_of, parts_of
+from coze_core.emulator._bots import Bot, BotMessage, Part, tokens
+from coze_core.emulator._chat_shapes import function_call, message_frame, pending_call, shown_chat
 from coze_core.emulator._http import Clock
 from coze_core.emulator._profile import Profile
 from coze_core.emulator._store import Document, Store
@@ -142,7 +143,8 @@ class ChatRun:
     async def _perform(self) -> list[parts.ToolCall | parts.Question] | None:
         """Run the bot; return the calls it waits for, or None if it failed."""
         pending: list[parts.ToolCall | parts.Question] = []
-        async with contextlib.aclosing(_parts(self.bot, self._messages(), self._context())) as all_:
+        parts_ = parts_of(self.bot, self._messages(), context_of(self.chat))
+        async with contextlib.aclosing(parts_) as all_:
             async for part in all_:
                 if isinstance(part, parts.Fail):
                     self._fail(part)
@@ -178,7 +180,7 @@ class ChatRun:
         self._end_answer()
         match part:
             case parts.ServerTool():
-                call = _function_call(part.name, part.arguments, local=False)
+                call = function_call(part.name, part.arguments, local=False)
                 self._message("function_call", call)
                 self._message("tool_response", part.response)
             case parts.Knowledge():
@@ -242,17 +244,7 @@ class ChatRun:
         self._verbose("generate_answer_finish", json.dumps({"finish_reason": reason, key: ""}))
 
     def _frame(self, id: str, type: str, content: str, content_type: str) -> dict[str, Any]:
-        return {
-            "id": id,
-            "conversation_id": self.chat["conversation_id"],
-            "bot_id": self.chat["bot_id"],
-            "role": "assistant",
-            "type": type,
-            "content": content,
-            "content_type": content_type,
-            "chat_id": self.chat["id"],
-            "section_id": self.chat["section_id"],
-        }
+        return message_frame(self.chat, id, type, content, content_type)
 
     # -- ends
 
@@ -275,19 +267,13 @@ class ChatRun:
     def _wait_for(self, pending: list[parts.ToolCall | parts.Question]) -> None:
         if self._profile.is_studio:
             # No submit there: the question is an answer, and the next chat goes on (10.2).
-            for call in pending:
-                text = call.text if isinstance(call, parts.Question) else call.arguments_text
-                self._delta(text, "")
-            self._end_answer()
-            self._verbose("interrupt")
+            self._ask_in_words(pending)
             self._complete()
             return
-        calls = [_pending_call(call) for call in pending]
+        calls = [pending_call(call) for call in pending]
         for call in pending:
             if isinstance(call, parts.ToolCall):
-                self._message(
-                    "function_call", _function_call(call.name, call.arguments, local=True)
-                )
+                self._message("function_call", function_call(call.name, call.arguments, local=True))
         self._verbose("interrupt")
         self._finish_answers(1)
         self.chat["required_action"] = {
@@ -297,6 +283,13 @@ class ChatRun:
         if self.chat["status"] != "canceled":
             self._set_status("requires_action")
         self._say_status("requires_action")
+
+    def _ask_in_words(self, pending: list[parts.ToolCall | parts.Question]) -> None:
+        for call in pending:
+            text = call.text if isinstance(call, parts.Question) else call.arguments_text
+            self._delta(text, "")
+        self._end_answer()
+        self._verbose("interrupt")
 
     def _fail(self, failure: parts.Fail) -> None:
         self._end_answer()
@@ -338,44 +331,10 @@ class ChatRun:
     # -- what the bot sees
 
     def _stored(self) -> list[Document]:
-        wanted = {"question", "answer", "function_call", "tool_response", "tool_output"}
-        stored = self._store.all("message", self.chat["conversation_id"])
-        canceled = {
-            chat["id"]
-            for chat in self._store.all("chat", self.chat["conversation_id"])
-            if chat["status"] == "canceled" and chat["id"] != self.chat["id"]
-        }
-        return [
-            message
-            for message in stored
-            if message["type"] in wanted
-            and message["section_id"] == self.chat["section_id"]
-            and message["chat_id"] not in canceled  # a cancelled turn leaves no context
-        ]
+        return context_messages(self._store, self.chat)
 
     def _messages(self) -> list[BotMessage]:
-        return [
-            BotMessage(
-                message["role"],
-                message["type"],
-                message["content"],
-                message.get("content_type", "text"),
-            )
-            for message in [*self._stored(), *self._extra]
-        ]
-
-    def _context(self) -> BotContext:
-        chat = self.chat
-        return BotContext(
-            bot_id=chat["bot_id"],
-            user_id=chat["user_id"],
-            conversation_id=chat["conversation_id"],
-            chat_id=chat["id"],
-            custom_variables=chat["custom_variables"],
-            parameters=chat["parameters"],
-            meta_data=chat["meta_data"],
-            tool_results=[ToolResult(**result) for result in chat["tool_results"]],
-        )
+        return [bot_message(message) for message in [*self._stored(), *self._extra]]
 
     def _spent(self) -> dict[str, int]:
         usage = self._usage or parts.Usage(
@@ -387,63 +346,3 @@ class ChatRun:
             "output_count": usage.output,
             "input_count": usage.input,
         }
-
-
-async def _parts(
-    bot: Bot, messages: list[BotMessage], context: BotContext
-) -> AsyncGenerator[Part, None]:
-    answer = bot.run(messages, context)
-    if isinstance(answer, AsyncIterator):
-        try:
-            async for part in answer:
-                yield part
-        finally:
-            close = getattr(answer, "aclose", None)
-            if close is not None:
-                await close()
-        return
-    given = await answer
-    if isinstance(given, Iterable) and not isinstance(given, str):
-        for part in given:
-            yield part
-    else:
-        yield given
-
-
-def _function_call(name: str, arguments: object, *, local: bool) -> str:
-    if isinstance(arguments, str):
-        try:
-            arguments = json.loads(arguments)
-        except ValueError:
-            arguments = {}
-    body = {
-        "name": f"ts-{name}-{name}",
-        "arguments": arguments,
-        "plugin_id": 7374787648269074486,
-        "plugin_name": name,
-        "api_id": 7375048893094101003,
-        "api_name": name,
-        "plugin_type": 6 if local else 1,
-        "thought": "",
-    }
-    return json.dumps(body, ensure_ascii=False)
-
-
-def _pending_call(call: parts.ToolCall | parts.Question) -> dict[str, Any]:
-    id = base64.b64encode(secrets.token_bytes(32)).decode()
-    if isinstance(call, parts.Question):
-        arguments = json.dumps({"question": call.text}, ensure_ascii=False)
-        function, type = {"name": "reply_message", "arguments": arguments}, "reply_message"
-    else:
-        function, type = {"name": call.name, "arguments": call.arguments_text}, "function"
-    return {"id": id, "type": type, "function": function, "require_info": None}
-
-
-_HIDDEN = frozenset(
-    {"user_id", "auto_save_history", "custom_variables", "parameters", "tool_results"}
-)
-
-
-def shown_chat(chat: Document) -> Document:
-    """Return a chat without what the server keeps to itself."""
-    return {key: value for key, value in chat.items() if key not in _HIDDEN}

@@ -1,5 +1,6 @@
 """Where a client may send its token, and what it says of addresses that cannot be."""
 
+import asyncio
 import ssl
 from pathlib import Path
 
@@ -24,6 +25,24 @@ def test_a_certificate_is_verified_however_the_scheme_is_written(scheme, monkeyp
             with client, pytest.raises(APIConnectionError, match="certificate"):
                 client.users.me()
         assert server.requests == []
+
+
+@pytest.mark.parametrize("engine", ["httpx", "aiohttp"])
+def test_an_untrusted_certificate_is_told_what_to_do_about_it(engine, monkeypatch):
+    monkeypatch.setenv("COZE_HTTP_ENGINE", engine)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(SELF_SIGNED)
+    with RawServer(lambda connection, *_: connection.sendall(reply({"code": 0})), tls) as server:
+        options = {"base_url": f"https://localhost:{server.port}", "max_retries": 0}
+
+        async def awaiting():
+            async with AsyncCozeClient("pat_x", **options) as client:
+                await client.users.me()
+
+        for call in (CozeClient("pat_x", **options).users.me, lambda: asyncio.run(awaiting())):
+            with pytest.raises(APIConnectionError) as caught:
+                call()
+            assert "SSL_CERT_FILE" in caught.value.hint
 
 
 @pytest.mark.parametrize(

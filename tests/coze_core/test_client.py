@@ -20,7 +20,10 @@ from coze_core import (
     ToolOutput,
     Turn,
 )
+from coze_core._binding import AsyncResource, Resource
 from coze_core.emulator import WORKSPACE_ID, Bot, Fail, Fault, Pause, ToolCall
+
+pytestmark = pytest.mark.usefixtures("quick_polls")
 
 
 @pytest.fixture(params=["blocking", "awaiting", "in process"])
@@ -141,7 +144,7 @@ def test_a_poll_that_takes_too_long_cancels_the_chat(call, emulator, ask):
 
     emulator.add_bot(Bot("sleeps", sleeps))
     with pytest.raises(PollTimeoutError) as caught:
-        call("chat.create_and_poll", **ask("go", "sleeps", poll_timeout=0.3))
+        call("chat.create_and_poll", **ask("go", "sleeps", poll_timeout=0.1))
     assert isinstance(caught.value, TimeoutError)
     ids = {"conversation_id": caught.value.conversation_id, "chat_id": caught.value.chat_id}
     assert call("chat.retrieve", **ids).status == "canceled"
@@ -258,8 +261,9 @@ def test_both_clients_have_the_same_methods_with_signatures_and_docstrings(emula
 
 
 def _methods(thing, prefix=""):
-    for name, value in sorted(vars(thing).items()):
-        if name.startswith("_") or name in {"client", "memo"}:
+    for name in dir(thing):
+        value = getattr(thing, name)
+        if name.startswith("_") or not isinstance(value, Resource | AsyncResource):
             continue
         for method in sorted(vars(type(value))):
             if not method.startswith("_") and callable(getattr(value, method)):

@@ -20,6 +20,8 @@ from coze_core import (
 )
 from coze_core.emulator import WORKSPACE_ID, Bot, Fault
 
+pytestmark = pytest.mark.usefixtures("quick_polls")
+
 
 async def silent(messages, context):
     return "ok"
@@ -241,7 +243,7 @@ def test_a_document_without_text_fails(client, dataset_id):
 def test_waiting_has_an_end(client, dataset_id):
     with pytest.raises(PollTimeoutError, match="were not processed within"):
         client.datasets.documents.create_and_wait(
-            dataset_id=dataset_id, documents=[TEXT], poll_timeout=0.05
+            dataset_id=dataset_id, documents=[TEXT], poll_timeout=0.01
         )
 
 

@@ -189,6 +189,14 @@ def test_what_cannot_be_a_token_is_refused_without_showing_it(token):
     assert not token or token not in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", [CozeClient, AsyncCozeClient])
+@pytest.mark.parametrize("token", [lambda: "pat_x", b"pat_secret", ["pat_secret"]])
+def test_what_is_no_text_is_refused_as_a_token_and_told_where_it_goes(kind, token):
+    with pytest.raises(TypeError, match="auth=") as caught:
+        kind(token)
+    assert "pat_secret" not in str(caught.value)
+
+
 def test_settings_come_from_arguments_then_from_the_environment(monkeypatch):
     with pytest.raises(ValueError, match="COZE_API_TOKEN"):
         CozeClient()
@@ -228,6 +236,7 @@ def test_settings_that_cannot_be_are_refused(wrong):
         ({"conversation_id": 5}, TypeError, "conversation_id"),
         ({"messages": [EnterMessage.user("x")] * 101}, ValueError, "100"),
         ({"messages": ["hi"]}, TypeError, "EnterMessage"),
+        ({"messages": EnterMessage.user("hi")}, TypeError, "a list"),
         ({"meta_data": {"k": "v" * 513}}, ValueError, "512"),
         ({"meta_data": {str(n): "v" for n in range(17)}}, ValueError, "16"),
         ({"custom_variables": {"a1": "x"}}, ValueError, "letters"),

@@ -17,6 +17,8 @@ from coze_core import (
     ToolOutput,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_polls")
+
 
 def transport(*replies):
     """Answers with these in turn; the last one goes on for ever. Returns the requests as well."""
@@ -26,7 +28,7 @@ def transport(*replies):
         asked.append(request.url.path)
         reply = waiting.pop(0) if len(waiting) > 1 else waiting[0]
         status, body = reply if isinstance(reply, tuple) else (200, reply)
-        return httpx.Response(status, json=body)
+        return httpx.Response(status, json=body, headers={"retry-after": "0"})
 
     return httpx.MockTransport(answer), asked
 

@@ -102,20 +102,24 @@ def test_a_cut_stream_is_an_error_with_what_had_arrived(emulator, ask, cut):
         assert error.log_id
 
 
-def test_wherever_a_stream_is_cut_it_is_an_error_or_whole(emulator, ask):
-    """Every byte of the last third; the text is whole only once chat.completed has come."""
+def test_wherever_a_stream_is_cut_it_is_an_error_or_whole():
+    """Every byte; the text is whole only once chat.completed has come."""
     whole_from = TEXT.index(b"event:done")
-    with CozeClient("pat_x", transport=emulator.transport()) as client:
-        client = CozeClient(emulator.token, transport=emulator.transport())
+    length = 0
+
+    def answer(request):
+        headers = {"content-type": "text/event-stream"}
+        return httpx.Response(200, headers=headers, content=TEXT[:length])
+
+    with CozeClient("pat_x", transport=httpx.MockTransport(answer)) as client:
         for length in range(len(TEXT)):
-            emulator.faults.add(Fault(replay=TEXT[:length]), path="/v3/chat")
             try:
-                answer = client.chat.stream(**ask("go")).until_done().answer
+                said = client.chat.stream(bot_id="1", user_id="u").until_done().answer
             except (IncompleteStreamError, ProtocolError):
                 # The last byte of chat.completed may be missing only with its line end.
                 assert length < whole_from
             else:
-                assert answer == "2024 年 10 月 1 日是星期三。"
+                assert said == "2024 年 10 月 1 日是星期三。"
                 assert length >= whole_from - 2
 
 
@@ -302,6 +306,43 @@ def test_leaving_a_stream_as_the_program_ends_still_tells_the_server(emulator, a
     with expected:
         asyncio.run(main())
     assert len(wait_for_cancel(emulator)) == 1
+
+
+@pytest.mark.parametrize("way", ["error", "cancelled"])
+@pytest.mark.anyio
+async def test_an_exception_that_leaves_stream_and_client_together_cancels_the_chat(
+    emulator, ask, way
+):
+    async def read(scope):
+        async with AsyncCozeClient(emulator.token, base_url=emulator.base_url) as client:
+            stream = client.chat.stream(**ask("go", "slow"))
+            async with stream, contextlib.aclosing(stream.text()) as text:
+                async for _ in text:
+                    if way == "error":
+                        raise ZeroDivisionError
+                    scope.cancel()
+
+    with contextlib.suppress(ZeroDivisionError), anyio.CancelScope() as scope:
+        await read(scope)
+    assert len(canceled(emulator)) == 1
+
+
+@pytest.mark.parametrize("engine", ["httpx", "aiohttp"])
+@pytest.mark.parametrize("way", ["text", "events"])
+def test_breaking_out_of_a_stream_without_a_block_cancels_the_chat_as_its_client_is_closed(
+    emulator, ask, way, engine, monkeypatch
+):
+    monkeypatch.setenv("COZE_HTTP_ENGINE", engine)
+
+    async def main():
+        async with AsyncCozeClient(emulator.token, base_url=emulator.base_url) as client:
+            stream = client.chat.stream(**ask("go", "slow"))
+            async for _ in stream.text() if way == "text" else stream:
+                if stream.turn.answer:
+                    break
+        assert len(canceled(emulator)) == 1
+
+    asyncio.run(main())
 
 
 def test_closing_a_client_cancels_no_chat_of_a_stream_that_is_open(emulator, ask):

@@ -7,19 +7,17 @@ import json
 import pickle
 import subprocess
 import sys
-import threading
 
 import anyio
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
+from spans import events
 from wire import (
     CREATED,
-    DONE,
     END,
     STREAM_HEAD,
     RawServer,
@@ -31,25 +29,19 @@ from wire import (
 )
 
 from coze_core import (
-    APITimeoutError,
-    AsyncCozeClient,
     ChatFailedError,
     CozeClient,
     CozeError,
     EnterMessage,
     FunctionAuth,
-    IncompleteStreamError,
     Interrupt,
-    Timeouts,
     ToolOutput,
     Tracing,
 )
 from coze_core.emulator import (
     Bot,
-    Fail,
     Fault,
     Knowledge,
-    Pause,
     Reasoning,
     ServerTool,
     ToolCall,
@@ -59,76 +51,12 @@ from coze_core.emulator import (
 SECRET = "What only the two of us know"
 
 
-class Spans:
-    """A provider whose spans are kept."""
-
-    def __init__(self):
-        self.exporter = InMemorySpanExporter()
-        self.provider = TracerProvider()
-        self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
-        self.tracer = self.provider.get_tracer("tests")
-
-    def all(self):
-        return self.exporter.get_finished_spans()
-
-    def of(self, beginning):
-        return [span for span in self.all() if span.name.startswith(beginning)]
-
-    def one(self, beginning):
-        [span] = self.of(beginning)
-        return span
-
-    def text(self):
-        return "\n".join(span.to_json() for span in self.all())
-
-
-@pytest.fixture
-def spans(caplog):
-    yield Spans()
-    # A span that ends twice, or a context that is left where it was not entered, is only logged.
-    assert not [each for each in caplog.records if each.name.startswith("opentelemetry")]
-
-
-@pytest.fixture
-def traced(emulator, spans):
-    tracing = Tracing(spans.provider)
-    with CozeClient(emulator.token, base_url=emulator.base_url, tracing=tracing) as client:
-        yield client
-
-
-@pytest.fixture
-def async_traced(emulator, spans):
-    tracing = Tracing(spans.provider)
-    return AsyncCozeClient(emulator.token, base_url=emulator.base_url, tracing=tracing)
-
-
-def events(span, name):
-    return [event for event in span.events if event.name == name]
-
-
 async def knowing(_, __):
     yield Reasoning("Hm.")
     yield Knowledge(SECRET)
     yield ServerTool("search", {"q": SECRET}, f"found: {SECRET}")
     yield f"It is: {SECRET}"
     yield Usage(3, 4)
-
-
-async def endless(_, __):
-    while True:
-        yield "and on "
-        yield Pause(0.02)
-
-
-@pytest.fixture
-def ask_new(emulator):
-    """The arguments of a chat with a new bot."""
-
-    def arguments(answer, **options):
-        bot = emulator.add_bot(Bot(answer.__name__, answer, **options))
-        return {"bot_id": bot.id, "user_id": "u1", "messages": [EnterMessage.user("Go.")]}
-
-    return arguments
 
 
 # -- chats
@@ -216,239 +144,6 @@ def test_other_requests_are_spans_named_by_their_path(traced, spans):
         "coze GET /v1/conversations",
     ]
     assert spans.all()[0].attributes["coze.log_id"] == conversation.log_id
-
-
-# -- failures
-
-
-@pytest.mark.parametrize("form", ["chat_failed", "bare", "error_event"])
-def test_a_chat_that_fails_is_an_error(traced, async_traced, ask_new, spans, form):
-    async def failing(_, __):
-        yield "so far "
-        yield Fail(4011, SECRET, form)
-
-    arguments = ask_new(failing)
-    with pytest.raises(ChatFailedError) as raised:
-        traced.chat.stream(**arguments).until_done()
-    with pytest.raises(ChatFailedError):
-        asyncio.run(async_traced.chat.stream(**arguments).until_done())
-    for span in spans.of("chat"):
-        assert span.status.status_code is StatusCode.ERROR
-        assert span.attributes["error.type"] == type(raised.value).__name__
-        assert span.attributes["coze.error.code"] == 4011
-        assert span.attributes["coze.chat.id"]
-        assert SECRET not in span.to_json()
-    assert len(spans.of("chat")) == 2
-
-
-def test_a_polled_chat_that_fails_is_an_error(traced, ask_new, spans):
-    async def failing(_, __):
-        yield Fail(4011, SECRET)
-
-    with pytest.raises(ChatFailedError):
-        traced.chat.create_and_poll(**ask_new(failing))
-    span = spans.one("chat")
-    assert span.attributes["coze.error.code"] == 4011
-    assert span.attributes["coze.chat.id"]
-
-
-@pytest.mark.parametrize("cut", ["clean", "close", "reset"])
-def test_a_cut_stream_is_an_error(traced, async_traced, emulator, ask, spans, cut):
-    for _ in range(2):
-        emulator.faults.add(Fault(cut_after=1800, cut=cut), path="/v3/chat")
-    with pytest.raises(IncompleteStreamError) as raised:
-        traced.chat.stream(**ask("What is 2 + 3?")).until_done()
-    with pytest.raises(IncompleteStreamError):
-        asyncio.run(async_traced.chat.stream(**ask("What is 2 + 3?")).until_done())
-    first, second = spans.of("chat")
-    assert first.attributes["coze.chat.id"] == raised.value.chat_id
-    for span in (first, second):
-        assert span.status.status_code is StatusCode.ERROR
-        assert span.attributes["error.type"] == "IncompleteStreamError"
-
-
-def test_a_refused_stream_is_an_error_with_the_servers_code(traced, emulator, ask, spans):
-    emulator.faults.add(Fault(code=4100), path="/v3/chat")
-    stream = traced.chat.stream(**ask("Hello"))
-    with pytest.raises(CozeError) as raised, stream:
-        pass
-    span = spans.one("chat")
-    assert span.attributes["error.type"] == type(raised.value).__name__
-    assert span.attributes["coze.error.code"] == 4100
-    assert span.attributes["coze.log_id"] == raised.value.log_id
-
-
-def test_a_reply_that_is_no_stream_is_an_error(traced, emulator, ask, spans):
-    emulator.faults.add(Fault(body=b'{"code": 0, "data": {}}', status=200), path="/v3/chat")
-    with pytest.raises(CozeError):
-        traced.chat.stream(**ask("Hello")).until_done()
-    assert spans.one("chat").attributes["error.type"] == "ProtocolError"
-
-
-def test_a_silent_stream_and_one_beyond_its_deadline_are_errors(emulator, ask, spans):
-    tracing = Tracing(spans.provider)
-    options = {"base_url": emulator.base_url, "tracing": tracing}
-
-    async def late(client):
-        with pytest.raises(APITimeoutError):
-            await client.chat.stream(**ask("Hi"), deadline=0.2).until_done()
-
-    with CozeClient(emulator.token, timeout=Timeouts(read=0.2), **options) as client:
-        emulator.faults.add(Fault(stall_after=2), path="/v3/chat")
-        with pytest.raises(APITimeoutError):
-            client.chat.stream(**ask("Hi")).until_done()
-        emulator.faults.add(Fault(stall_after=2), path="/v3/chat")
-        with pytest.raises(APITimeoutError):
-            client.chat.stream(**ask("Hi"), deadline=0.2).until_done()
-    emulator.faults.add(Fault(stall_after=2), path="/v3/chat")
-    asyncio.run(late(AsyncCozeClient(emulator.token, **options)))
-    assert len(spans.of("chat")) == 3
-    assert {span.attributes["error.type"] for span in spans.of("chat")} == {"APITimeoutError"}
-
-
-def test_a_stream_that_does_not_open_before_its_deadline_is_an_error(spans):
-    answered = threading.Event()
-
-    def answer(connection, request, number):
-        answered.wait(20)
-
-    with RawServer(answer) as server:
-        options = {"base_url": server.base_url, "tracing": Tracing(spans.provider)}
-        with CozeClient("pat_x", **options) as client, pytest.raises(APITimeoutError):
-            client.chat.stream(bot_id="1", user_id="u", deadline=0.2).until_done()
-        with pytest.raises(APITimeoutError):
-            client = AsyncCozeClient("pat_x", **options)
-            asyncio.run(client.chat.stream(bot_id="1", user_id="u", deadline=0.2).until_done())
-        answered.set()
-    assert [span.attributes["error.type"] for span in spans.of("chat")] == ["APITimeoutError"] * 2
-
-
-def test_an_error_of_the_callers_own_is_named(emulator, ask, spans):
-    def vault():
-        raise LookupError("the vault is locked")
-
-    client = CozeClient(
-        auth=FunctionAuth(vault), base_url=emulator.base_url, tracing=Tracing(spans.provider)
-    )
-    with client, pytest.raises(LookupError):
-        client.chat.stream(**ask("Hello")).until_done()
-    span = spans.one("chat")
-    assert span.attributes["error.type"] == "LookupError"
-    assert events(span, "coze.token_renewal")
-
-
-def test_what_is_refused_before_anything_is_sent_is_no_span(traced, spans):
-    with pytest.raises(ValueError):
-        traced.chat.stream(bot_id="", user_id="u1")
-    with pytest.raises(ValueError):
-        traced.chat.create(bot_id="1", user_id="u1", auto_save_history=False)
-    assert spans.all() == ()
-
-
-def test_retries_are_events(traced, emulator, ask, spans):
-    emulator.faults.add(Fault(status=429, headers={"Retry-After": "0"}), times=2)
-    traced.chat.stream(**ask("Hello", "echo")).until_done()
-    first, second = events(spans.one("chat"), "coze.retry")
-    assert first.attributes["error.type"] == "RateLimitError"
-    assert first.attributes["http.response.status_code"] == 429
-    assert second.attributes["coze.retry.attempt"] == 2
-    assert spans.one("chat").status.status_code is StatusCode.UNSET
-
-
-# -- streams that are left
-
-
-def test_a_stream_that_is_left_early_is_cancelled_and_no_error(traced, ask_new, spans):
-    with traced.chat.stream(**ask_new(endless)) as stream:
-        next(stream.text())
-        assert spans.of("chat") == []
-    span = spans.one("chat")
-    assert span.attributes["coze.cancelled"] is True
-    assert span.attributes["gen_ai.response.finish_reasons"] == ("cancelled",)
-    assert span.attributes["coze.chat.id"] == stream.turn.chat_id
-    assert span.status.status_code is StatusCode.UNSET
-    assert spans.one("coze POST /v3/chat/cancel").parent is None
-
-
-def test_an_exception_in_the_block_of_a_stream_ends_the_span(traced, ask_new, spans):
-    with pytest.raises(KeyError), traced.chat.stream(**ask_new(endless)) as stream:
-        next(stream.text())
-        raise KeyError("mine")
-    assert spans.one("chat").attributes["coze.cancelled"] is True
-
-
-def test_a_stream_that_is_closed_by_another_thread_is_cancelled(traced, ask_new, spans):
-    with traced.chat.stream(**ask_new(endless)) as stream:
-        pieces = stream.text()
-        next(pieces)
-        closing = threading.Thread(target=stream.close)
-        closing.start()
-        with pytest.raises(IncompleteStreamError):
-            for _ in pieces:
-                continue
-        closing.join()
-    assert spans.one("chat").attributes["coze.cancelled"] is True
-
-
-def test_a_chat_that_is_cancelled_is_left_early_or_the_server_tells_of_it(
-    traced, emulator, ask, ask_new, spans
-):
-    with traced.chat.stream(**ask_new(endless)) as stream:
-        next(stream.text())
-        stream.cancel()
-    told = CREATED + chat_event("canceled") + DONE
-    emulator.faults.add(Fault(replay=told), path="/v3/chat")
-    traced.chat.stream(**ask("Hello")).until_done()
-    left, ended = spans.of("chat")
-    assert left.attributes["coze.cancelled"] is True
-    assert ended.attributes["coze.chat.status"] == "canceled"
-    assert "coze.cancelled" not in ended.attributes
-    for span in (left, ended):
-        assert span.attributes["gen_ai.response.finish_reasons"] == ("cancelled",)
-    assert spans.of("coze POST /v3/chat/cancel")
-
-
-@pytest.mark.anyio
-async def test_a_task_that_is_cancelled_ends_the_span(async_traced, ask_new, spans):
-    with anyio.CancelScope() as scope:
-        async with async_traced.chat.stream(**ask_new(endless)) as stream:
-            async for _ in stream.text():
-                scope.cancel()
-    await async_traced.aclose()
-    assert spans.one("chat").attributes["coze.cancelled"] is True
-
-
-@pytest.mark.anyio
-async def test_a_task_that_is_cancelled_while_the_stream_opens_ends_the_span(spans):
-    arrived = threading.Event()
-
-    def answer(connection, request, number):
-        arrived.set()
-        connection.recv(1)
-
-    with RawServer(answer) as server:
-        client = AsyncCozeClient("pat_x", base_url=server.base_url, tracing=Tracing(spans.provider))
-        async with anyio.create_task_group() as group:
-            group.start_soon(client.chat.stream(bot_id="1", user_id="u").until_done)
-            await anyio.to_thread.run_sync(arrived.wait)
-            group.cancel_scope.cancel()
-        await client.aclose()
-    span = spans.one("chat")
-    assert span.attributes["coze.cancelled"] is True
-    assert span.status.status_code is StatusCode.UNSET
-
-
-def test_a_stream_that_is_never_entered_is_no_span(traced, ask, spans):
-    traced.chat.stream(**ask("Hello")).close()
-    assert spans.all() == ()
-
-
-def test_a_stream_that_is_left_after_its_end_was_told_is_whole(traced, ask, spans):
-    with traced.chat.stream(**ask("Hello", "echo")) as stream:
-        for _ in stream:
-            if stream.turn.finished:
-                break
-    assert "coze.cancelled" not in spans.one("chat").attributes
 
 
 # -- tools

@@ -65,10 +65,15 @@ class _Blocks(httpx.SyncByteStream, httpx.AsyncByteStream):
 
 def serving(*blocks, content_type="text/event-stream"):
     """Options of a client that gets these blocks for an answer, whatever it asks."""
+    return serving_list(blocks, content_type)
+
+
+def serving_list(blocks, content_type="text/event-stream"):
+    """The same for a list, which may be another one for the next answer."""
 
     def answer(_):
         headers = {"content-type": content_type}
-        return httpx.Response(200, headers=headers, stream=_Blocks(blocks))
+        return httpx.Response(200, headers=headers, stream=_Blocks(tuple(blocks)))
 
     return {"token": "pat_x", "protocol": "v2", "transport": httpx.MockTransport(answer)}
 
@@ -80,23 +85,50 @@ def facts(turn):
 
 def outcomes(options, question=QUESTION):
     """What both clients make of a stream: facts, or the error."""
+    (found,) = outcomes_of_each([None], lambda _: None, options, question)
+    return found
 
+
+def outcomes_of_many(bodies):
+    """The same of many streams, each as its blocks, with one pair of clients."""
+    blocks = []
+
+    def answer_with(body):
+        blocks[:] = body
+
+    return outcomes_of_each(bodies, answer_with, serving_list(blocks))
+
+
+def outcomes_of_each(bodies, prepare, options, question=QUESTION):
     async def awaiting():
+        found = []
         async with AsyncCozeClient(**options) as client:
-            return await client.chat.stream(**question).until_done()
+            for body in bodies:
+                prepare(body)
+                try:
+                    found.append(facts(await client.chat.stream(**question).until_done()))
+                except CozeError as error:
+                    found.append(told(error))
+        return found
 
     def blocking():
+        found = []
         with CozeClient(**options) as client:
-            return client.chat.stream(**question).until_done()
+            for body in bodies:
+                prepare(body)
+                try:
+                    found.append(facts(client.chat.stream(**question).until_done()))
+                except CozeError as error:
+                    found.append(told(error))
+        return found
 
-    found = []
-    for run in (blocking, lambda: asyncio.run(awaiting())):
-        try:
-            found.append(facts(run()))
-        except CozeError as error:
-            found.append((type(error), error.code, error.message, error.hint))
-    assert found[0] == found[1]
-    return found[0]
+    found = blocking()
+    assert asyncio.run(awaiting()) == found
+    return found
+
+
+def told(error):
+    return (type(error), error.code, error.message, error.hint)
 
 
 def frame(**fields):
@@ -146,8 +178,8 @@ def test_a_recorded_stream_becomes_the_events_that_every_chat_has():
 @pytest.mark.parametrize("body", [STREAM, ERROR], ids=["stream", "error"])
 def test_wherever_the_bytes_are_split_the_outcome_is_the_same(body):
     whole = outcomes(serving(body))
-    for place in range(len(body)):
-        assert outcomes(serving(body[:place], body[place:])) == whole
+    halves = [(body[:place], body[place:]) for place in range(len(body))]
+    assert [found for found in outcomes_of_many(halves) if found != whole] == []
     assert outcomes(serving(*(body[i : i + 1] for i in range(len(body))))) == whole
     assert outcomes(serving(body.replace(b"\n", b"\r\n"))) == whole
     assert outcomes(serving(body.replace(b"data:", b"data: "))) == whole
@@ -155,8 +187,8 @@ def test_wherever_the_bytes_are_split_the_outcome_is_the_same(body):
 
 def test_wherever_a_stream_is_cut_it_is_an_error_and_never_a_short_answer():
     whole_from = STREAM.index(b'"done"}') + len(b'"done"}')
-    for length in range(len(STREAM)):
-        found = outcomes(serving(STREAM[:length]))
+    beginnings = [(STREAM[:length],) for length in range(len(STREAM))]
+    for length, found in enumerate(outcomes_of_many(beginnings)):
         if length < whole_from:
             assert found[0] is IncompleteStreamError
             assert "retrieve" not in found[3]  # there is no chat to retrieve

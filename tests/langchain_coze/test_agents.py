@@ -10,7 +10,7 @@ import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import HumanInTheLoopMiddleware
 from langchain.agents.structured_output import ToolStrategy
-from langchain_core.messages import HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command
@@ -216,6 +216,34 @@ def test_an_agent_answers_with_data(bot, form):
         done = create_agent(model, [weather], response_format=form).invoke({"messages": question})
         assert isinstance(done["structured_response"], Joke)
         model.close()
+
+
+@pytest.mark.parametrize("history", ["client", "server"])
+def test_an_agent_that_missed_its_data_asks_for_them_again(emulator, make, history):
+    async def slow_to_understand(messages, context):
+        asked = messages[-1].text
+        if asked.startswith("You must call"):
+            call = {"name": "Joke", "arguments": {"setup": "Why?", "punchline": "Because."}}
+            yield f"<tool_call>{json.dumps(call)}</tool_call>"
+        else:
+            yield "Let me think."
+
+    made = create_agent(
+        make(slow_to_understand, history=history), [], response_format=ToolStrategy(Joke)
+    )
+    done = made.invoke({"messages": "Tell me a joke."})
+    assert done["structured_response"] == Joke(setup="Why?", punchline="Because.")
+    _, again = emulator.requests.to("/v3/chat")
+    assert len(again.json["additional_messages"]) == (3 if history == "client" else 1)
+
+
+def test_a_demand_does_not_answer_the_question_that_a_workflow_asked(emulator, make):
+    model = make(both)
+    facts = {"v": 1, "conversation_id": "c", "chat_id": "h", "bot_id": model.bot_id}
+    asked = AIMessage("Which city?", response_metadata={"coze": {**facts, "interrupted": True}})
+    with pytest.raises(ValueError, match="user"):
+        model.bind_tools([weather], tool_choice="any").invoke([HumanMessage("go"), asked])
+    assert emulator.requests.to("/v3/chat") == []
 
 
 def _says_call(call):

@@ -6,20 +6,18 @@ import sys
 
 import pytest
 
-
-def run(**env):
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("COZE_")}
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "langchain_coze"],
-        capture_output=True,
-        text=True,
-        env={**clean, **env},
-        timeout=60,
-    )
+from langchain_coze.__main__ import main
 
 
 def test_without_settings_it_talks_to_an_emulator():
-    done = run()
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("COZE_")}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "langchain_coze"],
+        capture_output=True,
+        text=True,
+        env=clean,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
     assert "starting a local Coze emulator" in done.stdout
     assert "Your name is Ada." in done.stdout
@@ -31,15 +29,26 @@ def test_without_settings_it_talks_to_an_emulator():
     assert done.stderr == ""
 
 
-def test_with_settings_it_talks_to_that_server(emulator):
-    env = {
-        "COZE_API_TOKEN": emulator.token,
-        "COZE_API_BASE": emulator.base_url,
-        "COZE_BOT_ID": emulator.bot_id("assistant"),
-    }
-    done = run(**env)
-    assert done.returncode == 0, done.stderr
-    assert "Talking to bot" in done.stdout
+@pytest.fixture
+def settings(emulator, monkeypatch):
+    """Sets the environment; what is not given leads to the emulator's assistant."""
+
+    def put(**others):
+        given = {
+            "COZE_API_TOKEN": emulator.token,
+            "COZE_API_BASE": emulator.base_url,
+            "COZE_BOT_ID": emulator.bot_id("assistant"),
+        }
+        for name, value in (given | others).items():
+            monkeypatch.setenv(name, value)
+
+    return put
+
+
+def test_with_settings_it_talks_to_that_server(emulator, settings, capsys):
+    settings()
+    assert main() == 0
+    assert "Talking to bot" in capsys.readouterr().out
     assert len(emulator.requests.to("/v3/chat")) == 6
     assert len(emulator.requests.to("/v3/chat/submit_tool_outputs")) == 1
 
@@ -53,13 +62,9 @@ def test_with_settings_it_talks_to_that_server(emulator):
         ({"COZE_API_BASE": "nonsense"}, "base_url"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_message(emulator, change, says):
-    env = {
-        "COZE_API_TOKEN": emulator.token,
-        "COZE_API_BASE": emulator.base_url,
-        "COZE_BOT_ID": emulator.bot_id("echo"),
-    }
-    done = run(**{**env, **change})
-    assert done.returncode == 1
-    assert says in done.stderr
-    assert "Traceback" not in done.stderr
+def test_what_is_wrong_is_said_in_one_message(settings, capsys, change, says):
+    settings(**change)
+    assert main() == 1
+    said = capsys.readouterr().err
+    assert says in said
+    assert "Traceback" not in said

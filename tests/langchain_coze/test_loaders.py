@@ -8,6 +8,8 @@ from coze_core import ChunkStrategy, DocumentBase, NotFoundError
 from coze_core.emulator import WORKSPACE_ID
 from langchain_coze import CozeDatasetLoader
 
+pytestmark = pytest.mark.usefixtures("quick_polls")
+
 
 @pytest.fixture
 def handbook(client):

@@ -65,6 +65,15 @@ def uploads(emulator):
         ({"type": "audio", "base64": B64, "mime_type": "audio/wav"}, "audio"),
         ({"type": "input_audio", "input_audio": {"data": B64, "format": "wav"}}, "audio"),
         ({"type": "video", "base64": B64, "mime_type": "video/mp4"}, "file"),
+        ({"type": "input_image", "image_url": f"data:image/png;base64,{B64}"}, "image"),
+        (
+            {
+                "type": "input_file",
+                "filename": "a.pdf",
+                "file_data": f"data:application/pdf;base64,{B64}",
+            },
+            "file",
+        ),
     ],
 )
 def test_content_of_any_form_is_uploaded(ask, emulator, make, block, kind):
@@ -84,6 +93,7 @@ def test_content_of_any_form_is_uploaded(ask, emulator, make, block, kind):
         {"type": "image", "source_type": "url", "url": "https://example.com/a.png"},
         {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
         {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}},
+        {"type": "input_image", "image_url": "https://example.com/a.png", "detail": "auto"},
     ],
 )
 def test_public_addresses_are_passed_on_and_never_fetched(ask, emulator, make, block):
@@ -348,3 +358,19 @@ def test_blocking_code_on_an_event_loop_does_not_wait_for_a_task_of_it(emulator,
         return blocking.text, (await task).text
 
     assert asyncio.run(main()) == ("hello", "hello")
+
+
+def test_blocks_of_openais_responses_are_taken(ask, emulator, make):
+    model = make(hello)
+    file_id = model.client.files.upload(("a.png", PNG)).id
+    blocks = [
+        {"type": "input_text", "text": "What is this?"},
+        {"type": "input_file", "file_url": "https://example.com/a.pdf"},
+        {"type": "input_image", "file_id": file_id},
+    ]
+    ask(model, [HumanMessage(blocks)])
+    assert items(emulator) == [
+        TEXT,
+        {"type": "file", "file_url": "https://example.com/a.pdf"},
+        {"type": "image", "file_id": file_id},
+    ]

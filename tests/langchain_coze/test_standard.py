@@ -1,18 +1,14 @@
 """LangChain's own standard suites, whole: unit, and integration over loopback HTTP."""
 
 import importlib
-from types import SimpleNamespace
 
 import pytest
-from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 from standard_bot import standard_bots
+from standard_suite import StandardSuite
 
 from coze_core.emulator import Emulator
 from langchain_coze import ChatCoze
-
-# A sound, an image and a document that need not be fetched from the internet.
-_CONTENT = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 
 
 class TestChatCozeStandard(ChatModelUnitTests):
@@ -55,7 +51,7 @@ class TestChatCozeStandard(ChatModelUnitTests):
 
 
 @pytest.mark.anyio
-class _Integration(ChatModelIntegrationTests):
+class _Integration(StandardSuite):
     """Everything is on but recordings of the network (there is none to record) and details of
     usage (Coze reports totals only: protocol notes, section 2.7)."""
 
@@ -67,18 +63,6 @@ class _Integration(ChatModelIntegrationTests):
         with Emulator(bots=standard_bots()) as running:
             cls.emulator = running
             yield
-
-    @pytest.fixture
-    def anyio_backend(self):
-        return "asyncio"  # LangChain's own
-
-    @pytest.fixture(autouse=True)
-    def _without_the_internet(self, monkeypatch):
-        """The suite fetches sample files; what is in them does not matter to it."""
-        monkeypatch.setenv("LANGCHAIN_TESTS_USER_AGENT", "none: nothing is fetched")
-        suite = importlib.import_module("langchain_tests.integration_tests.chat_models")
-        fake = SimpleNamespace(get=lambda url, **_: SimpleNamespace(content=_CONTENT))
-        monkeypatch.setattr(suite, "httpx", fake)
 
     @property
     def chat_model_class(self):
@@ -94,43 +78,7 @@ class _Integration(ChatModelIntegrationTests):
         }
 
     @property
-    def has_tool_choice(self):
-        return True
-
-    @property
-    def supports_json_mode(self):
-        return True
-
-    @property
-    def supports_image_inputs(self):
-        return True
-
-    @property
-    def supports_image_urls(self):
-        return True
-
-    @property
-    def supports_pdf_inputs(self):
-        return True
-
-    @property
-    def supports_audio_inputs(self):
-        return True
-
-    @property
     def supports_video_inputs(self):
-        return True
-
-    @property
-    def supports_anthropic_inputs(self):
-        return True
-
-    @property
-    def supports_image_tool_message(self):
-        return True
-
-    @property
-    def supports_pdf_tool_message(self):
         return True
 
     @property

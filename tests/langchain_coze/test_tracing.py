@@ -5,28 +5,25 @@ import asyncio
 import pytest
 from langchain_core.load import dumps
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from spans import Spans
 
 from coze_core import Tracing
 from langchain_coze import ChatCoze
 
 
 def test_a_models_chats_are_spans_below_the_callers(emulator):
-    exporter, provider = InMemorySpanExporter(), TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    spans = Spans()
     model = ChatCoze(
         bot_id=emulator.bot_id("echo"),
         api_key=emulator.token,
         base_url=emulator.base_url,
-        tracing=Tracing(provider),
+        tracing=Tracing(spans.provider),
     )
-    with provider.get_tracer("tests").start_as_current_span("mine"):
+    with spans.tracer.start_as_current_span("mine"):
         assert model.invoke("hi").text == "hi"
         asyncio.run(model.ainvoke("hi"))
         list(model.stream("hi"))
-    *chats, mine = exporter.get_finished_spans()
-    chats = [span for span in chats if span.name.startswith("chat")]
+    mine, chats = spans.one("mine"), spans.of("chat")
     assert len(chats) == 3
     assert {span.parent.span_id for span in chats} == {mine.context.span_id}
     model.close()

@@ -3,33 +3,17 @@
 import asyncio
 
 import pytest
+from framework_models import models_of
 from llama_index.core.llms import ChatMessage
 
-from coze_core.emulator import Bot
 from llamaindex_coze import Coze
 
 
 @pytest.fixture
 def make(emulator):
     """Makes a model for a bot, by name, or for an async function that is made a bot."""
-    made = []
-
-    def model(bot="assistant", tools=(), **others):
-        if callable(bot):
-            bot = emulator.add_bot(Bot(f"{bot.__name__}-{len(made)}", bot, tools=tools)).name
-        options = {
-            "bot_id": emulator.bot_id(bot),
-            "api_key": emulator.token,
-            "base_url": emulator.base_url,
-            "user_id": "u1",
-            **others,
-        }
-        made.append(Coze(**options))
-        return made[-1]
-
-    yield model
-    for one in made:
-        one.close()
+    with models_of(Coze, emulator) as model:
+        yield model
 
 
 @pytest.fixture

@@ -4,6 +4,10 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+from llamaindex_coze.__main__ import main
+
 
 def run(**env):
     clean = {key: value for key, value in os.environ.items() if not key.startswith("COZE_")}
@@ -25,16 +29,25 @@ def test_without_settings_it_talks_to_an_emulator():
     assert "from llama_index.llms.coze import Coze" in done.stdout
 
 
-def test_with_settings_it_talks_to_that_server(emulator):
-    env = {
+@pytest.fixture
+def settings(emulator):
+    return {
         "COZE_API_TOKEN": emulator.token,
         "COZE_API_BASE": emulator.base_url,
         "COZE_BOT_ID": emulator.bot_id("assistant"),
     }
-    done = run(**env)
+
+
+def test_with_settings_it_talks_to_that_server(emulator, settings):
+    done = run(**settings)
     assert done.returncode == 0, done.stderr
     assert len(emulator.requests.to("/v3/chat")) == 5
-    wrong = run(**{**env, "COZE_API_TOKEN": "pat_wrong"})
-    assert wrong.returncode == 1
-    assert "COZE_API_TOKEN" in wrong.stderr
-    assert "Traceback" not in wrong.stderr
+
+
+def test_what_is_wrong_is_said_in_one_message(settings, monkeypatch, capsys):
+    for name, value in (settings | {"COZE_API_TOKEN": "pat_wrong"}).items():
+        monkeypatch.setenv(name, value)
+    assert main() == 1
+    said = capsys.readouterr().err
+    assert "COZE_API_TOKEN" in said
+    assert "Traceback" not in said

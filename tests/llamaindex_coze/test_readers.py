@@ -7,6 +7,8 @@ from coze_core import DocumentBase, NotFoundError
 from coze_core.emulator import WORKSPACE_ID
 from llamaindex_coze import CozeDatasetReader
 
+pytestmark = pytest.mark.usefixtures("quick_polls")
+
 
 @pytest.fixture
 def handbook(client):

@@ -1,13 +1,10 @@
 """LangChain's standard integration suite for its OpenAI model, pointed at the gateway."""
 
-import importlib
-from types import SimpleNamespace
-
 import pytest
 from langchain_openai import ChatOpenAI
-from langchain_tests.integration_tests import ChatModelIntegrationTests
 from serving import KEY, serving
 from standard_bot import standard_bots
+from standard_suite import StandardSuite
 
 from coze_core.emulator import Emulator
 from openai_coze import BotModel, BotRoute, GatewayKey, Settings, create_app
@@ -18,12 +15,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Received a Pydantic BaseModel V1 schema"),
     pytest.mark.filterwarnings("ignore:OpenAI may require a filename"),
 ]
-# A sound, an image and a document that need not be fetched from the internet.
-_CONTENT = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 
 
 @pytest.mark.anyio
-class _Integration(ChatModelIntegrationTests):
+class _Integration(StandardSuite):
     """What is off, OpenAI's own interface has not: Anthropic's blocks, images and files as
     results of tools, video; and details of usage, which Coze does not report."""
 
@@ -44,18 +39,6 @@ class _Integration(ChatModelIntegrationTests):
                 cls.url = url
                 yield
 
-    @pytest.fixture
-    def anyio_backend(self):
-        return "asyncio"  # LangChain's own
-
-    @pytest.fixture(autouse=True)
-    def _without_the_internet(self, monkeypatch):
-        """The suite fetches sample files; what is in them does not matter to it."""
-        monkeypatch.setenv("LANGCHAIN_TESTS_USER_AGENT", "none: nothing is fetched")
-        suite = importlib.import_module("langchain_tests.integration_tests.chat_models")
-        fake = SimpleNamespace(get=lambda url, **_: SimpleNamespace(content=_CONTENT))
-        monkeypatch.setattr(suite, "httpx", fake)
-
     @property
     def chat_model_class(self):
         return ChatOpenAI
@@ -70,42 +53,6 @@ class _Integration(ChatModelIntegrationTests):
             # Its client is kept for all event loops, of which each test has another one.
             "default_headers": {"Connection": "close"},
         }
-
-    @property
-    def has_tool_choice(self):
-        return True
-
-    @property
-    def supports_json_mode(self):
-        return True
-
-    @property
-    def supports_image_inputs(self):
-        return True
-
-    @property
-    def supports_image_urls(self):
-        return True
-
-    @property
-    def supports_pdf_inputs(self):
-        return True
-
-    @property
-    def supports_audio_inputs(self):
-        return True
-
-    @property
-    def supports_anthropic_inputs(self):
-        return True
-
-    @property
-    def supports_image_tool_message(self):
-        return True
-
-    @property
-    def supports_pdf_tool_message(self):
-        return True
 
     @property
     def model_override_value(self):

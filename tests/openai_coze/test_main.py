@@ -96,7 +96,7 @@ def test_settings_come_from_a_file(tmp_path):
         ("[[keys]]\nname = 'a'\nper_minute = 'x'\nkey_env = 'LONG'", "must be a number"),
         ("[[models]]\nname = 'm'\nbots = '7379'", "bots must be a list"),
         ("[[models]]\nname = 'm'\nbots = [7379]", "its id as text"),
-        ("[[models]]\nname = 'm'\nbots = [{bot = '7'}]", "'bot_id'"),
+        ("[[models]]\nname = 'm'\nbots = [{botid = '7'}]", "'bot_id'"),
         ("[[models]]\nname = 'm'\nbots = ['1']\naliases = 'n'", "list of texts"),
         ("models = 1", "list of tables"),
         ("accounts = 1", "must be a table"),

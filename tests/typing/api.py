@@ -24,6 +24,7 @@ from coze_core import (
     Variable,
 )
 from langchain_coze import ChatCoze
+from llamaindex_coze import Coze
 
 
 def blocking(client: CozeClient) -> None:
@@ -69,3 +70,6 @@ async def awaiting(client: AsyncCozeClient) -> None:
 
 
 model = ChatCoze(bot_id="7", region="cn", history="server", user_id="u")
+ChatCoze(bot_id="7", api_key="pat_x")
+ChatCoze(bot_id="7", api_key=lambda: "pat_x")
+Coze(bot_id="7", api_key="pat_x")

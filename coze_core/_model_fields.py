@@ -1,0 +1,84 @@
+"""The settings that a model has in every framework, as fields: for adapters to inherit from.
+
+A framework's own class adds what it names or reads from the environment in a way of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from coze_core._model_clients import ModelClients
+from coze_core._timeouts import Timeouts
+
+if TYPE_CHECKING:
+    from coze_core._auth import Auth
+else:  # the client is imported when it is needed
+    Auth = Any
+
+
+class ModelConnection(ModelClients, BaseModel):
+    """How to reach Coze, but for `api_key` and `base_url`: see `CozeClient` for each."""
+
+    # Nobody makes one of these, so its validators are never built; those of the adapters are.
+    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, defer_build=True)
+
+    region: Literal["com", "cn"] | None = None
+    server: Literal["auto", "cloud", "studio"] = "auto"
+    protocol: Literal["v3", "v2"] = "v3"
+    timeout: float | Timeouts | None = None
+    max_retries: int = 2
+    default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
+    proxy: str | None = Field(default=None, exclude=True, repr=False)
+    auth: Auth | None = Field(default=None, exclude=True, repr=False)
+    tracing: Any = Field(default=None, exclude=True, repr=False)
+    conversation_lock: Any = Field(default=None, exclude=True, repr=False)
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    transport: Any = Field(default=None, exclude=True, repr=False)
+    async_transport: Any = Field(default=None, exclude=True, repr=False)
+
+    _clients: dict[str, tuple[tuple[object, ...], Any]] = PrivateAttr(default_factory=dict)
+
+
+class ModelSettings(BaseModel):
+    """Whom a model talks to and how; the adapters' classes say what each setting means."""
+
+    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, defer_build=True)
+
+    if TYPE_CHECKING:  # where it comes from is each framework's own
+        bot_id: str
+
+    workflow_id: str | None = None
+    app_id: str | None = None
+    conversation_id: str | None = None
+    history: Literal["client", "server"] = "client"
+    system: str = "prefix"
+    tool_calling: Literal["auto", "native", "prompt"] = "auto"
+    on_stale_chat: Literal["replay", "raise"] = "replay"
+    custom_variables: dict[str, str] | None = None
+    parameters: dict[str, Any] | None = None
+    meta_data: dict[str, str] | None = None
+    auto_save_history: bool = True
+    extra_params: dict[str, str] | None = None
+    shortcut_command: dict[str, Any] | None = None
+    enable_card: bool | None = None
+    publish_status: str | None = None
+    bot_version: str | None = None
+    connector_id: str | None = None
+    cancel_on_close: bool = True
+    deadline: float | None = None
+    on_busy: Literal["error", "wait", "cancel_previous", "new_conversation"] = "error"
+    busy_timeout: float = 60.0
+
+    @property
+    def model(self) -> str:
+        """The bot's id, or the chatflow's, under the name that other models have for it."""
+        return self.workflow_id or self.bot_id
+
+    def _check_bot(self) -> None:
+        if not self.bot_id.strip() and not self.workflow_id:
+            raise ValueError(
+                "no bot: pass bot_id= or set COZE_BOT_ID / 未指定机器人：请传入 bot_id="
+            )

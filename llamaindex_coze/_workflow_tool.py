@@ -1,0 +1,130 @@
+"""A workflow of Coze as a LlamaIndex tool."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from llama_index.core.tools import ToolMetadata, ToolOutput
+from llama_index.core.workflow import Context
+
+from coze_core import ModelClients, WorkflowInfo
+from coze_core.dialog import (
+    RunRecord,
+    WorkflowCall,
+    WorkflowQuestion,
+    arguments_model,
+    parameters_of,
+    question_of,
+    stretch,
+    stretch_async,
+    tool_inputs,
+    tool_name,
+)
+from llamaindex_coze._kept_run import KeptRun
+from llamaindex_coze._tool import CozeTool, no_positions
+
+
+class CozeWorkflowTool(CozeTool):
+    """A workflow of Coze as a tool; `CozeToolSpec` makes it.
+
+    In an agent, what its nodes give out is written to the event stream as `CozeProgressEvent`, and
+    its questions as `CozeQuestionEvent`, for which the agent waits. Elsewhere `on_question` is
+    asked. `raw_output` has the run as data: `value`, `usage`, `execute_id`, `debug_url`.
+    """
+
+    def __init__(
+        self,
+        clients: ModelClients,
+        info: WorkflowInfo,
+        call: WorkflowCall,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        on_question: Callable[[WorkflowQuestion], Any] | None = None,
+    ) -> None:
+        self._inputs = tool_inputs(info, call.parameters)
+        self._call = call
+        self._on_question = on_question
+        called = name or tool_name(info.detail.workflow_name, f"workflow_{call.workflow_id}")
+        told = description or info.detail.description or f"Runs the workflow {called}."
+        schema = arguments_model(called, self._inputs)
+        super().__init__(clients, ToolMetadata(name=called, description=told, fn_schema=schema))
+
+    def _filled(self, arguments: Mapping[str, Any]) -> WorkflowCall:
+        checked = self._checked(arguments)
+        given = {name: getattr(checked, name) for name in type(checked).model_fields}
+        filled = parameters_of(given, self._inputs)
+        own = self._call
+        parameters = {**filled, **own.parameters}
+        return WorkflowCall(own.workflow_id, parameters, own.options, own.max_seconds)
+
+    def call(self, *args: Any, ctx: Context | None = None, **kwargs: Any) -> ToolOutput:
+        """Run the workflow.
+
+        Args:
+            *args: None are taken.
+            ctx: An agent's context; it cannot wait here: use `acall`.
+            **kwargs: The workflow's inputs.
+
+        Raises:
+            ValueError: Inputs that are missing or of another type, or an unanswered question.
+            CozeError: The run failed, or the server refused.
+        """
+        no_positions(args)
+        call = self._filled(kwargs)
+        after: tuple[RunRecord, object] | None = None
+        while True:
+            record = stretch(
+                self._from.client,
+                call,
+                after=after,
+                on_progress=lambda news: self._tell(ctx, news["text"], news["node"]),
+            )
+            if record["interrupt"] is None:
+                return self._output(kwargs, record["text"], record)
+            answer = self._answer(question_of(record))
+            if asyncio.iscoroutine(answer):
+                answer.close()
+                raise TypeError("on_question is asynchronous: use acall, or give a blocking one")
+            after = record, answer
+
+    async def acall(self, *args: Any, ctx: Context | None = None, **kwargs: Any) -> ToolOutput:
+        """Run the workflow; see `call`. An agent waits for the answers to its questions."""
+        no_positions(args)
+        call = self._filled(kwargs)
+
+        async def tell(news: dict[str, Any]) -> None:
+            self._tell(ctx, news["text"], news["node"])
+
+        # An agent that waits begins this call anew when the answer has come: what was done until
+        # then is kept in its store, and not done again.
+        kept = None if ctx is None else KeptRun(ctx, self.metadata.get_name(), kwargs)
+        record = await kept.load() if kept else None
+        after: tuple[RunRecord, object] | None = None
+        while True:
+            if record is None:
+                client = self._from.async_client
+                record = await stretch_async(client, call, after=after, on_progress=tell)
+            if record["interrupt"] is None:
+                if kept:
+                    await kept.forget()
+                return self._output(kwargs, record["text"], record)
+            question = question_of(record)
+            if kept is not None and self._on_question is None:
+                await kept.save(record)
+                after = record, await kept.ask(question, record)
+            else:
+                answer = self._answer(question)
+                after = record, await answer if isinstance(answer, Awaitable) else answer
+            record = None
+
+    def _answer(self, question: WorkflowQuestion) -> Any:
+        if self._on_question is None:
+            raise ValueError(
+                f"the workflow asks: {question['text'] or question['required']}. Run the tool in "
+                f"an agent, awaiting, or give on_question= / 工作流需要用户回答，请在 Agent 中"
+                f"异步运行，或传入 on_question="
+            )
+        return self._on_question(question)
