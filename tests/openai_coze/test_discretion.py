@@ -9,10 +9,8 @@ import httpx
 import pytest
 from keys import key_pair
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from serving import KEY, serving
+from spans import Spans
 from wire import CREATED, END, STREAM_HEAD, RawServer, chat_event, chunk, delta, event, reply
 
 from coze_core import JWTAuth
@@ -69,20 +67,18 @@ REQUESTS = {
 def before(caplog):
     """Serves a gateway before a server that answers so; returns its address and what was told."""
     caplog.set_level(logging.DEBUG)
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    spans = Spans()
     known = trace._TRACER_PROVIDER
-    trace._TRACER_PROVIDER = provider
+    trace._TRACER_PROVIDER = spans.provider
 
     def told():
         ours = [record for record in caplog.records if "coze" in record.name]
         logs = "\n".join(record.getMessage() + JsonLines().format(record) for record in ours)
-        return logs, "\n".join(span.to_json() for span in exporter.get_finished_spans())
+        return logs, spans.text()
 
     yield told
     trace._TRACER_PROVIDER = known
-    provider.shutdown()
+    spans.provider.shutdown()
 
 
 def settings(base_url, credential=TOKEN, **others):
