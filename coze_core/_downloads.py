@@ -37,6 +37,7 @@ class _Download:
         self._make = open
         self._headers: dict[str, str] = {}
         self._log_id: str | None = None
+        self._secret = ""
         self._begun = False
         self._closed = False
         self._received = 0
@@ -54,13 +55,16 @@ class _Download:
     def _opened(self, reply: Reply) -> object:
         self._headers = dict(reply.headers)
         self._log_id = reply.log_id
+        self._secret = reply.secret
         if reply.stream is None:
             text = reply.body[:200].decode("utf-8", "replace").strip()
-            raise ProtocolError(
+            error = ProtocolError(
                 f"the server answered with something else than sound: {text!r}",
                 status_code=reply.status_code,
                 log_id=reply.log_id,
             )
+            error.hide(self._secret)
+            raise error
         return reply.stream
 
     def _begin(self) -> None:
@@ -77,6 +81,7 @@ class _Download:
                 raise self._cut(f"{missing} bytes are missing")
 
     def _broken(self, error: APIConnectionError) -> APIConnectionError:
+        error.hide(self._secret)
         if isinstance(error, APITimeoutError):
             error.log_id = error.log_id or self._log_id
             return error

@@ -35,8 +35,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from coze_core._dataset_models import DocumentProgress
@@ -75,9 +76,27 @@ def hidden(text: str, secret: str) -> str:
         text: The text.
         secret: The secret; a very short one is left, and none is `""`.
     """
-    if len(secret) < _SHORTEST_SECRET or secret[:_TELLING] not in text:
+    if len(secret) < _SHORTEST_SECRET:
         return text
-    return re.sub(re.escape(secret[:_TELLING]) + r"[^\s\"'<>,;]*", MASK, text)
+    # In an address it may stand quoted.
+    for form in (secret, quote(secret, safe="")) if "%" in text else (secret,):
+        beginning = form[:_TELLING]
+        if beginning in text:
+            text = text.replace(form, MASK)
+            text = re.sub(re.escape(beginning) + r"[^\s\"'<>,;]*", MASK, text)
+    return text
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Iterate over an error and over all that it came from."""
+    links: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while links:
+        link = links.pop()
+        if link is not None and id(link) not in seen:
+            seen.add(id(link))
+            links += (link.__cause__, link.__context__)
+            yield link
 
 
 class ErrorResponse:
@@ -170,18 +189,17 @@ class CozeError(Exception):
         Args:
             secret: The token of the call.
         """
-        self.message = hidden(self.message, secret)
-        self.log_id = self.log_id and hidden(self.log_id, secret)
-        if self.response is not None:
-            self.response.hide(secret)
-        link: BaseException | None = self
-        seen: set[int] = set()
-        while link is not None and id(link) not in seen:
-            seen.add(id(link))
+        for link in _chain(self):
             link.args = tuple(
                 hidden(part, secret) if isinstance(part, str) else part for part in link.args
             )
-            link = link.__cause__ or link.__context__
+            if not isinstance(link, CozeError):
+                continue
+            for name, value in vars(link).items():  # ids come from the server as well
+                if isinstance(value, str):
+                    setattr(link, name, hidden(value, secret))
+            if link.response is not None:
+                link.response.hide(secret)
 
     @property
     def hint(self) -> str:

@@ -83,12 +83,17 @@ Step: TypeAlias = Send | Sleep | Exclusive | Work | Wait | Here
 Flow: TypeAlias = Generator[Step, Any, T]
 
 
-def each_step(flow: Flow[T], perform: Callable[[Step], Flow[Any]]) -> Flow[T]:
+def each_step(
+    flow: Flow[T],
+    perform: Callable[[Step], Flow[Any]],
+    failed: Callable[[CozeError], None] | None = None,
+) -> Flow[T]:
     """Return the same flow, each of its steps performed by a flow of its own.
 
     Args:
         flow: The flow.
         perform: Makes the flow that performs a step and returns what came of it.
+        failed: Is told of the error that the flow ends with.
     """
     try:
         step = next(flow)
@@ -102,6 +107,10 @@ def each_step(flow: Flow[T], perform: Callable[[Step], Flow[Any]]) -> Flow[T]:
     except StopIteration as stop:
         result: T = stop.value
         return result
+    except CozeError as error:
+        if failed is not None:
+            failed(error)
+        raise
     finally:
         flow.close()
 

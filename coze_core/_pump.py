@@ -297,10 +297,10 @@ class Pump(StreamPump[Increment]):
 
     def identify(self, error: CozeError) -> None:
         """Give an error the ids of this chat, where it has none, and take the token out of it."""
-        error.hide(self.secret)
         error.log_id = error.log_id or self.turn.log_id
         error.chat_id = error.chat_id or self.turn.chat_id
         error.conversation_id = error.conversation_id or self.turn.conversation_id
+        error.hide(self.secret)
 
     def _superseded(self) -> ChatSupersededError:
         error = ChatSupersededError.of(self.turn.chat_id, self.turn.conversation_id)

@@ -99,10 +99,10 @@ class WorkflowPump(StreamPump[WorkflowEvent]):
 
     def identify(self, error: CozeError) -> None:
         """Give an error the log id and the run, and take the token out of it."""
-        error.hide(self.secret)
         error.log_id = error.log_id or self.run.log_id
         if isinstance(error, APIConnectionError):
             error.run = self.run
+        error.hide(self.secret)
 
     def incomplete(self, cause: str = "") -> IncompleteStreamError:
         """Return the error for a stream that was cut."""

@@ -85,7 +85,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     try:
         settings = _settings(options)
-    except ValueError as error:
+        create_app(settings)  # what no worker could begin with ends the program here, once
+    except (ValueError, ImportError) as error:
         print(f"The gateway could not start: {error}", file=sys.stderr)
         return 1
     _greet(settings, options)
@@ -109,7 +110,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _greet(settings: Settings, options: argparse.Namespace) -> None:
     names = ", ".join(model.name for model in settings.models) or "the caller's published bots"
     keys = f"{len(settings.keys)} gateway keys" if settings.keys else ""
-    own = "their own Coze tokens" if settings.pass_through else ""
+    own = "their own Coze tokens" if settings.takes_tokens else ""
     where = options.uds or f"http://{options.host}:{options.port}"
     print(f"Coze behind OpenAI's interfaces at {where}/v1", file=sys.stderr)
     print(f"  models: {names}", file=sys.stderr)

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from coze_core import AsyncCozeClient
+from coze_core import AsyncCozeClient, Auth
+from openai_coze._credentials import lent
 from openai_coze._problems import Refused
 from openai_coze._rates import Rate
 from openai_coze._settings import RESERVED, BotModel, BotRoute, GatewayKey, Settings
@@ -98,8 +99,9 @@ class Clients:
             if isinstance(credential, str):
                 made = AsyncCozeClient(credential, **host, **common)
             else:
-                bound = getattr(credential, "base_url", None)
-                made = AsyncCozeClient(auth=credential, **({} if bound else host), **common)
+                auth = credential if isinstance(credential, Auth) else lent(credential, name)
+                bound = getattr(auth, "base_url", None)
+                made = AsyncCozeClient(auth=auth, **({} if bound else host), **common)
             self._accounts[name] = made
         # Its own token is never used: callers bring theirs, and share its connections.
         self._callers = AsyncCozeClient("none", **host, **common)
@@ -162,7 +164,7 @@ class Access:
         key = self._key(digest)
         if key is not None:
             return Caller(f"key:{key.name}", f"key-{_short(key.name)}", key)
-        if not self._settings.pass_through:
+        if not self._settings.takes_tokens:
             raise _unknown("this key is not known here / 访问密钥无效")
         try:
             client = self._clients.of_token(secret, digest)
@@ -198,13 +200,38 @@ class Access:
                 retry_after=wait,
             )
 
-    def client_of(self, caller: Caller) -> AsyncCozeClient:
+    def client_of(self, caller: Caller, account: str | None = None) -> AsyncCozeClient:
         """Return the client for what is of no bot: files, sounds, lists.
 
         Args:
             caller: Who calls.
+            account: One of those that are open to them; the usual one of these if None.
         """
-        return caller.client or self._clients.of_account(self._clients.first_account)
+        if caller.client is not None:
+            return caller.client
+        if account is None:
+            accounts = self.accounts_of(caller)
+            usual = self._clients.first_account
+            account = accounts[0] if accounts and usual not in accounts else usual
+        return self._clients.of_account(account)
+
+    def accounts_of(self, caller: Caller) -> list[str]:
+        """Return the accounts that a caller's models are on, the preferred ones first.
+
+        Args:
+            caller: Who calls; who has a token of their own uses none of ours.
+        """
+        if caller.has_own_token:
+            return []
+        if not self._settings.models:
+            return [self._clients.first_account]
+        ranked = [
+            (rank, route.account)
+            for model in self.models_of(caller)
+            for rank, route in enumerate(model.routes)
+        ]
+        ranked.sort(key=lambda each: each[0])
+        return list(dict.fromkeys(account for _, account in ranked))
 
     def models_of(self, caller: Caller) -> list[BotModel]:
         """Return the configured models that a caller may use.
@@ -278,8 +305,17 @@ class Access:
                 ways.append(Way(route, caller.name, caller.client))
             else:
                 client = self._clients.of_account(route.account)
-                ways.append(Way(route, f"account:{route.account}", client))
+                ways.append(Way(route, account_place(route.account), client))
         return ways
+
+
+def account_place(name: str) -> str:
+    """Return what one of the gateway's accounts is called where callers' own are as well.
+
+    Args:
+        name: Its name.
+    """
+    return f"account:{name}"
 
 
 def _short(name: str) -> str:

@@ -133,7 +133,25 @@ def chosen(wanted: Wanted, ways: Sequence[Way], health: Health) -> list[Way]:
         wanted: What is wanted.
         ways: All of them, the preferred one first.
         health: What is known of them.
+
+    Raises:
+        Refused: None of them can read the files of the history.
     """
+    found = _of_bots(wanted, ways, health)
+    if wanted.account is None:
+        return found
+    reading = [way for way in found if way.route.account == wanted.account]
+    if found and not reading:
+        raise Refused(
+            "a file of the request was uploaded for another model: upload it again, with the form "
+            f"field model={wanted.model} / 文件不属于该模型所在账号，请在上传时指定 model 字段",
+            code="file_of_another_model",
+            param="messages",
+        )
+    return reading
+
+
+def _of_bots(wanted: Wanted, ways: Sequence[Way], health: Health) -> list[Way]:
     if wanted.bot_id is not None:
         return [way for way in ways if way.id == wanted.bot_id]
     if wanted.is_bound:

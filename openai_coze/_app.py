@@ -51,13 +51,16 @@ def create_app(settings: Settings | None = None, *, transport: Any = None) -> St
         exception_handlers={HTTPException: _no_such_route},
         lifespan=lifespan,
     )
+    # A redirect names the address that we were asked at, which is not always that of a proxy before
+    # us, and takes the key there.
+    app.router.redirect_slashes = False
     app.state.hub = hub
     return app
 
 
 def _routes(hub: Hub) -> Sequence[Route]:
-    def route(path: str, method: str, handler: Handler, *, counted: bool = True) -> Route:
-        return Route(path, Gate(hub, handler, path, counted=counted), methods=[method])
+    def route(path: str, method: str, handler: Handler) -> Route:
+        return Route(path, Gate(hub, handler, path), methods=[method])
 
     async def healthz(_: Request) -> Response:
         facts = {"status": "ok", "version": __version__, "running": hub.running}
@@ -76,11 +79,11 @@ def _routes(hub: Hub) -> Sequence[Route]:
         route("/v1/chat/completions", "POST", chat_completions),
         route("/v1/responses", "POST", responses),
         route("/v1/files", "POST", upload_file),
-        route("/v1/files/{file_id}", "GET", retrieve_file, counted=False),
+        route("/v1/files/{file_id}", "GET", retrieve_file),
         route("/v1/audio/speech", "POST", speech),
         route("/v1/audio/transcriptions", "POST", transcriptions),
-        route("/v1/models", "GET", list_models, counted=False),
-        route("/v1/models/{model:path}", "GET", retrieve_model, counted=False),
+        route("/v1/models", "GET", list_models),
+        route("/v1/models/{model:path}", "GET", retrieve_model),
     ]
 
 
@@ -102,7 +105,14 @@ def _middleware(settings: Settings) -> Sequence[Middleware]:
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST"],
             allow_headers=["*"],  # OpenAI's client sends many of its own
-            expose_headers=["x-request-id", "x-coze-logid", "x-coze-bot-id", "x-coze-ignored"],
+            expose_headers=[
+                "x-request-id",
+                "x-coze-logid",
+                "x-coze-bot-id",
+                "x-coze-ignored",
+                "x-should-retry",
+                "retry-after",
+            ],
         )
     ]
 

@@ -42,7 +42,7 @@ async def speech(hub: Hub, exchange: Exchange) -> None:
         ValueError: A speed that cannot be.
         Refused: Something that cannot be said.
     """
-    exchange.limit(hub.settings.limits.body, hub.settings.limits.reading)
+    exchange.limit(hub.settings.limits.body, hub.settings.limits.reading, hub.room)
     body = await exchange.json()
     kind, media_type = _format(body)
     voice = _voice(body.get("voice"), hub.settings.voices)

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
 from urllib.parse import quote
 
@@ -14,7 +15,9 @@ from coze_core.dialog import AsyncDialogue, Result
 from openai_coze._access import Way
 from openai_coze._answering import Answering, answered, dialogue_of
 from openai_coze._chunks import ChunkWriter, completion_of
+from openai_coze._discreet import detail_of
 from openai_coze._exchange import Exchange
+from openai_coze._file_ids import placed
 from openai_coze._gate import while_there
 from openai_coze._hub import Hub
 from openai_coze._observe import LOG
@@ -40,7 +43,7 @@ async def chat_completions(hub: Hub, exchange: Exchange) -> None:
         ValueError: The request cannot be answered.
         Refused: The request is not passed on.
     """
-    exchange.limit(hub.settings.limits.body, hub.settings.limits.reading)
+    exchange.limit(hub.settings.limits.body, hub.settings.limits.reading, hub.room)
     body = await exchange.json()
     wanted = wanted_of_chat(body, most_messages=hub.settings.limits.messages)
     id, created = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())
@@ -76,6 +79,8 @@ async def begun(hub: Hub, exchange: Exchange, wanted: Wanted) -> Answering:
     exchange.note(model=wanted.model, streamed=wanted.streamed)
     model: BotModel = hub.access.model_of(caller, wanted.model)
     hub.access.check_options(caller, wanted.options)
+    entries, account = placed(wanted.entries, hub.access.accounts_of(caller))
+    wanted = replace(wanted, entries=entries, account=account)
     ways = hub.access.ways_of(caller, model)
     if not caller.has_own_token:  # who pays themselves may reach all that they pay for
         await check_waiting(wanted.entries, ways)
@@ -86,7 +91,7 @@ async def begun(hub: Hub, exchange: Exchange, wanted: Wanted) -> Answering:
     def moved(way: Way, error: CozeError) -> None:
         failed = int(exchange.facts.get("failed_ways", 0)) + 1
         exchange.note(failed_ways=failed)
-        LOG.warning("bot %s of %s failed: %s", way.id, way.account, type(error).__name__)
+        LOG.warning("bot %s of %s failed: %s", way.id, way.account, detail_of(error))
 
     answering = await answered(wanted, ways, converse, hub.health, moved)
     exchange.note(

@@ -16,10 +16,14 @@ from starlette.types import Message, Receive, Scope, Send
 
 from openai_coze._access import Caller
 from openai_coze._problems import Problem, Refused
+from openai_coze._room import Room
 
 _JSON: Final = "application/json; charset=utf-8"
 _CONTROLS: Final = re.compile(rb"[\x00-\x1f\x7f]")
 _SLOWEST: Final = 10_000  # bytes of a body in a second
+_LONGEST_LENGTH: Final = 19  # digits; a longer number is no length, and slow to read
+_OBJECT: Final = 64  # bytes of memory of a list or an object
+_MEMBER: Final = 24  # and of each thing in it
 _DEEPEST: Final = 256  # levels of a body: what reads it further on goes down by recursion
 
 
@@ -55,6 +59,8 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._left: int | None = None
+        self._room: Room | None = None
+        self._held = 0
         self._until = math.inf
 
     @property
@@ -69,21 +75,31 @@ class Exchange:
 
     # -- the request
 
-    def limit(self, most: int, reading: float) -> None:
+    def limit(self, most: int, reading: float, room: Room) -> None:
         """Bound the body.
 
         Args:
             most: Bytes.
             reading: Seconds that it may take, besides those that its length needs.
+            room: Where it is held, until the request has been answered.
 
         Raises:
-            Refused: It is larger, by its own word.
+            Refused: It is larger, by its own word, or there is no room for it now.
         """
         self._left = most
+        self._room = room
         self._until = anyio.current_time() + reading
         length = self.headers.get("content-length", "")
-        if length.isdigit() and int(length) > most:
-            raise _too_large(most)
+        if length.isascii() and length.isdigit() and len(length) < _LONGEST_LENGTH:
+            if int(length) > most:
+                raise _too_large(most)
+            room.check(int(length))
+
+    def leave(self) -> None:
+        """Give the room of the body back: the request has been answered, or given up."""
+        if self._room is not None:
+            self._room.give_back(self._held)
+        self._held = 0
 
     async def receive(self) -> Message:
         """Return the next part of the body, within its bound.
@@ -109,6 +125,7 @@ class Exchange:
             self._until += size / _SLOWEST
             if self._left < 0:
                 raise _too_large(None)
+            self._hold(size)
         return message
 
     async def json(self) -> dict[str, Any]:
@@ -118,13 +135,22 @@ class Exchange:
             Gone: The caller went away.
             Refused: It is none, or too large.
         """
-        parts: list[bytes] = []
+        body = bytearray()  # a list of tiny parts would be many times as large
         more = True
         while more:
             message = await self.receive()
-            parts.append(message.get("body", b""))
+            body += message.get("body", b"")
             more = message.get("more_body", False)
-        return _object_of(b"".join(parts))
+        # What is read out of brackets and commas is many times as large as they are.
+        self._hold(_OBJECT * (body.count(b"{") + body.count(b"[")) + _MEMBER * body.count(b","))
+        return _object_of(body)
+
+    def _hold(self, size: int) -> None:
+        if self._room is not None:
+            if self._held + size > self._room.most:  # it would never go in
+                raise _too_large(None)
+            self._room.take(size)
+            self._held += size
 
     async def until_gone(self) -> None:
         """Wait until the caller goes away."""
@@ -176,7 +202,7 @@ class Exchange:
         await self.answer({"error": problem.error}, status=problem.status, headers=problem.headers)
 
 
-def _object_of(body: bytes) -> dict[str, Any]:
+def _object_of(body: bytearray) -> dict[str, Any]:
     try:
         value = json.loads(body, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError) as error:

@@ -9,6 +9,7 @@ import anyio
 from starlette.types import Receive, Scope, Send
 
 from coze_core import CozeError
+from openai_coze._discreet import detail_of
 from openai_coze._exchange import Exchange, Gone
 from openai_coze._hub import Hub
 from openai_coze._observe import LOG
@@ -25,14 +26,12 @@ class Gate:
         hub: What all requests have in common.
         handler: Answers those that are let in.
         route: The path of its route.
-        counted: Whether it counts against a key's rate.
     """
 
-    def __init__(self, hub: Hub, handler: Handler, route: str, *, counted: bool = True) -> None:
+    def __init__(self, hub: Hub, handler: Handler, route: str) -> None:
         self._hub = hub
         self._handler = handler
         self._route = route
-        self._counted = counted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send, self._route)
@@ -47,6 +46,7 @@ class Gate:
             exchange.note(outcome="cancelled")
             raise
         finally:
+            exchange.leave()
             self._hub.observers.ended(exchange)
 
     async def _admitted(self, exchange: Exchange) -> Exception | None:
@@ -54,8 +54,7 @@ class Gate:
         hub = self._hub
         try:
             exchange.caller = hub.access.admit(exchange.headers.get("authorization", ""))
-            if self._counted:
-                hub.access.count(exchange.caller)
+            hub.access.count(exchange.caller)
             with hub:
                 return await self._within_time(exchange)
         except Refused as error:
@@ -83,6 +82,8 @@ class Gate:
     async def _told(self, exchange: Exchange, error: Exception) -> None:
         own_token = exchange.caller is None or exchange.caller.has_own_token
         problem = problem_of(error, own_token=own_token)
+        if isinstance(error, CozeError) and not own_token:
+            exchange.note(detail=detail_of(error))
         exchange.note(
             error=problem.error.get("code") or problem.error["type"],
             coze_code=getattr(error, "code", None) if isinstance(error, CozeError) else None,

@@ -8,6 +8,7 @@ from openai_coze._access import Access, Clients
 from openai_coze._health import Health
 from openai_coze._observe import Observers
 from openai_coze._problems import Refused
+from openai_coze._room import Room
 from openai_coze._settings import Settings
 
 
@@ -20,6 +21,7 @@ class Hub:
         access: Who may do what.
         health: Which bots are well.
         observers: Who is told of each request.
+        room: Where the bodies of requests are held.
         running: How many requests are at work.
     """
 
@@ -29,6 +31,7 @@ class Hub:
         self.access = Access(settings, self.clients)
         self.health = Health()
         self.observers = Observers(settings)
+        self.room = Room(settings.limits.held)
         self.running = 0
 
     def __enter__(self) -> None:

@@ -15,6 +15,7 @@ from openai_coze._settings import BotModel, BotRoute, Credential, GatewayKey, Li
 _PLAIN: Final = frozenset(
     {"pass_through", "base_url", "region", "page", "metrics", "traces", "timeout"}
 )
+_SWITCHES: Final = frozenset({"pass_through", "page", "metrics", "traces"})
 _NAMES: Final = _PLAIN | {"limits", "voices", "accounts", "models", "keys", "cors_origins"}
 
 
@@ -67,7 +68,6 @@ def settings_from_environment(
         models=tuple(_named(text) for text in [*models, *bots]),
         accounts={"default": token} if keys else {},
         keys=tuple(GatewayKey.of(key, name=str(n)) for n, key in enumerate(keys, 1)),
-        pass_through=not keys,
     )
 
 
@@ -93,16 +93,19 @@ def _settings(data: Mapping[str, Any], environment: Mapping[str, str], folder: P
     }
     limits = _table(data, "limits")
     _check(limits, Limits.__slots__, "limits")
-    # Else a mistyped key of the gateway would go to Coze as somebody's token.
-    plain = {"pass_through": not _tables(data, "keys"), **data}
+    for name in _SWITCHES & data.keys():
+        if not isinstance(data[name], bool):  # the text "false" would switch it on
+            raise ValueError(f"{name} must be true or false")  # noqa: TRY004 - of the file
+    for name, value in limits.items():
+        _check_number(value, f"limits.{name}")
     return Settings(
-        **{name: plain[name] for name in _PLAIN if name in plain},
+        **{name: data[name] for name in _PLAIN if name in data},
         limits=Limits(**limits),
         accounts=accounts,
         voices={name: str(id) for name, id in _table(data, "voices").items()},
         models=tuple(_model(entry) for entry in _tables(data, "models")),
         keys=tuple(_key(entry, environment) for entry in _tables(data, "keys")),
-        cors_origins=tuple(data.get("cors_origins", ())),
+        cors_origins=_texts(data, "cors_origins", "the settings"),
     )
 
 
@@ -120,23 +123,35 @@ def _credential(
 def _model(entry: Mapping[str, Any]) -> BotModel:
     name = str(entry.get("name") or "")
     _check(entry, ("name", "bots", "aliases", "description", "options"), f"the model {name!r}")
-    routes = [
-        BotRoute(bot) if isinstance(bot, str) else BotRoute(**bot) for bot in entry.get("bots", ())
-    ]
+    what = f"the model {name!r}"
+    bots = entry.get("bots", [])
+    if not isinstance(bots, list):
+        raise ValueError(f"{what}: bots must be a list")  # noqa: TRY004 - of the file
     return BotModel(
         name,
-        tuple(routes),
-        tuple(entry.get("aliases", ())),
+        tuple(_route(bot, what) for bot in bots),
+        _texts(entry, "aliases", what),
         str(entry.get("description") or ""),
         entry.get("options") or {},
     )
+
+
+def _route(bot: Any, what: str) -> BotRoute:
+    if isinstance(bot, str):
+        return BotRoute(bot)
+    if not isinstance(bot, Mapping) or not all(isinstance(value, str) for value in bot.values()):
+        raise ValueError(f"{what}: a bot is its id as text, or a table of texts")
+    _check(bot, BotRoute.__slots__, f"a bot of {what}")
+    return BotRoute(**bot)
 
 
 def _key(entry: Mapping[str, Any], environment: Mapping[str, str]) -> GatewayKey:
     name = str(entry.get("name") or "")
     what = f"the key {name!r}"
     _check(entry, ("name", "key_env", "key_file", "sha256", "models", "per_minute"), what)
-    models = tuple(entry["models"]) if "models" in entry else None
+    models = _texts(entry, "models", what) if "models" in entry else None
+    if "per_minute" in entry:
+        _check_number(entry["per_minute"], f"{what}: per_minute")
     if "sha256" in entry:
         return GatewayKey(name, entry["sha256"], models, entry.get("per_minute"))
     secret = _secret(entry, "key", environment, Path(), what)
@@ -164,6 +179,19 @@ def _secret(
 def _check(entry: Mapping[str, Any], known: Iterable[str], what: str) -> None:
     for name in entry.keys() - set(known):
         raise ValueError(f"{what}: there is no {name!r}{suggestion(name, known)}")
+
+
+def _check_number(value: Any, what: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{what} must be a number")  # noqa: TRY004 - of the file
+
+
+def _texts(entry: Mapping[str, Any], name: str, what: str) -> tuple[str, ...]:
+    """Return a list of texts; a text alone would fall into its characters."""
+    value = entry.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise ValueError(f"{what}: {name} must be a list of texts")
+    return tuple(value)
 
 
 def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -34,7 +34,13 @@ class Observers:
         self._all: list[Observer] = [_Lines()]
         self.metrics: Any = None
         if settings.metrics:
-            from openai_coze._metrics import Metrics  # its library is an extra
+            try:
+                from openai_coze._metrics import Metrics  # its library is an extra
+            except ImportError as error:
+                raise ImportError(
+                    'metrics need the library of Prometheus: pip install "coze-bridge[metrics]" / '
+                    '指标需要 Prometheus 库：pip install "coze-bridge[metrics]"'
+                ) from error
 
             self.metrics = Metrics(frozenset(name for m in settings.models for name in m.names))
             self._all.append(self.metrics)

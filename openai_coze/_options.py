@@ -13,7 +13,10 @@ from openai_coze._settings import OPTIONS
 _BOT: Final = "bot_id"
 _VARIABLE: Final = re.compile(r"[A-Za-z_]+")
 # The core checks values; what is of another type altogether it never expected.
-_TEXTS: Final = frozenset({"history", "system", "tool_calling", "on_stale_chat", "on_busy"})
+_TEXTS: Final = frozenset(
+    {"conversation_id", "history", "system", "tool_calling", "on_stale_chat", "on_busy"}
+)
+_OF_TEXTS: Final = frozenset({"custom_variables", "meta_data", "extra_params"})
 _OBJECTS: Final = frozenset(
     {"custom_variables", "meta_data", "extra_params", "parameters", "shortcut_command"}
 )
@@ -56,6 +59,8 @@ def options_of(body: Mapping[str, Any], tools: Any, choice: Any) -> dict[str, An
     for place, tool in enumerate(tools or ()):
         if not isinstance(tool, Mapping):
             raise Refused(f"tools[{place}] must be an object", param=f"tools[{place}]")
+    if not tools and choice not in (None, "auto", "none"):
+        raise Refused("tool_choice asks for a tool, and there is none", param="tool_choice")
     return {**given, "tools": tools or None, "tool_choice": choice if tools else None}
 
 
@@ -67,6 +72,10 @@ def _check(name: str, value: object) -> None:
         raise Refused(f"{param} must be text", param=param)
     if name in _OBJECTS and not isinstance(value, Mapping):
         raise Refused(f"{param} must be an object", param=param)
+    if name in _OF_TEXTS and isinstance(value, Mapping):
+        for inner, text in value.items():
+            if not isinstance(text, str):
+                raise Refused(f"{param}[{inner[:80]!r}] must be text", param=param)
     if name == "busy_timeout" and (isinstance(value, bool) or not isinstance(value, int | float)):
         raise Refused(f"{param} must be a number of seconds", param=param)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import coze_core as coze
+from openai_coze._discreet import sentence_of
 
 
 class Refused(Exception):  # noqa: N818 - what the gateway does, as it calls it
@@ -51,13 +52,15 @@ class Problem:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+_LONGEST: Final = 2000  # characters of a message; what it repeats is the caller's to choose
+_OTHER: Final = "invalid_request_error"
 _TYPES: Final = {
-    400: "invalid_request_error",
+    400: _OTHER,
     401: "authentication_error",
     403: "permission_error",
     404: "not_found_error",
     409: "conflict_error",
-    413: "invalid_request_error",
+    413: _OTHER,
     429: "rate_limit_error",
 }
 # The most special first.
@@ -84,7 +87,8 @@ def problem_of(error: Exception, *, own_token: bool = True) -> Problem:
 
     Args:
         error: What was raised: ours, Coze's, or a `ValueError` about the request.
-        own_token: Whether the caller's own token was used; else a bad one is our fault.
+        own_token: Whether the caller's own token was used; else a bad one is our fault, and what
+            stands behind the gateway is not for the caller.
     """
     if isinstance(error, Refused):
         return _refused(error)
@@ -101,8 +105,8 @@ def _refused(error: Refused) -> Problem:
     if error.retry_after is not None:
         headers = {"retry-after": str(max(1, round(error.retry_after)))}
     told = {
-        "message": error.message,
-        "type": _TYPES.get(error.status, "server_error"),
+        "message": error.message[:_LONGEST],
+        "type": _TYPES.get(error.status, _OTHER if error.status < 500 else "server_error"),
         "param": error.param,
         "code": error.code,
     }
@@ -120,17 +124,18 @@ def _of_coze(error: coze.CozeError, *, own_token: bool) -> Problem:
     after = error.response.headers.get("retry-after") if error.response else None
     if after:
         headers["retry-after"] = after
+    sentence = None if own_token else sentence_of(error)
     facts = {
         "code": error.code,
         "logid": error.log_id,
-        "hint": error.hint_en or None,
-        "hint_zh": error.hint_zh or None,
+        "hint": (not sentence and error.hint_en) or None,
+        "hint_zh": (not sentence and error.hint_zh) or None,
         "chat_id": error.chat_id,
         "conversation_id": error.conversation_id,
         "retryable": error.retryable,
     }
     told = {
-        "message": str(error),
+        "message": sentence or str(error),
         "type": _TYPES.get(status, "upstream_error"),
         "param": None,
         "code": code or (str(error.code) if error.code is not None else None),

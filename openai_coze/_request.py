@@ -60,7 +60,17 @@ _KNOWN: Final = frozenset(
         "coze",
     }
 )
-_NO_EFFECT: Final[tuple[Any, ...]] = (None, False, [], {}, "auto", "default")
+# What asks for nothing besides what happens anyway; 0 is none of it, as in `temperature`.
+_USUAL: Final[tuple[Any, ...]] = (None, [], {}, "", "auto", "default")
+_USUAL_OF: Final[Mapping[str, tuple[Any, ...]]] = {
+    "frequency_penalty": (0,),
+    "modalities": (["text"],),
+    "parallel_tool_calls": (True,),
+    "presence_penalty": (0,),
+    "temperature": (1,),
+    "top_logprobs": (0,),
+    "top_p": (1,),
+}
 _BOT: Final = "bot_id"
 _LONGEST_NAME: Final = 256
 _MOST_STOPS: Final = 16
@@ -81,6 +91,7 @@ class Wanted:
         options: What `ask_of` takes.
         stops: Where to cut the text.
         response_format: What a JSON answer must look like.
+        account: The account that has the files of the history, or None if any may have them.
     """
 
     model: str
@@ -93,6 +104,7 @@ class Wanted:
     options: Mapping[str, Any] = field(default_factory=dict)
     stops: tuple[str, ...] = ()
     response_format: ResponseFormat | None = None
+    account: str | None = None
 
     @property
     def waiting_bot(self) -> str | None:
@@ -155,13 +167,18 @@ def wanted_of_chat(body: Mapping[str, Any], *, most_messages: int) -> Wanted:
     messages = body.get("messages")
     if isinstance(messages, list) and len(messages) > most_messages:
         raise Refused(f"more than {most_messages} messages: send fewer", param="messages")
-    streamed = body.get("stream") is True
-    stream_options = mapping(body, "stream_options")
+    streamed = is_streamed(body)
+    usage = mapping(body, "stream_options").get("include_usage")
+    if not isinstance(usage, bool | None):
+        raise Refused(
+            "stream_options.include_usage must be true or false",
+            param="stream_options.include_usage",
+        )
     return Wanted(
         model=model_of(body),
         entries=entries_of(messages),
         streamed=streamed,
-        with_usage=bool(stream_options.get("include_usage")),
+        with_usage=bool(usage),
         user=user_of(body),
         bot_id=bound_bot(body),
         ignored=ignored(body, _KNOWN),
@@ -186,6 +203,18 @@ def refuse_others(body: Mapping[str, Any]) -> None:
         raise Refused(
             "only text is answered: use /v1/audio/speech to have it said", param="modalities"
         )
+
+
+def is_streamed(body: Mapping[str, Any]) -> bool:
+    """Return whether the answer is shown as it comes.
+
+    Raises:
+        Refused: It is neither said nor denied; who waits for events could not read an object.
+    """
+    streamed = body.get("stream")
+    if not isinstance(streamed, bool | None):
+        raise Refused("stream must be true or false", param="stream")
+    return bool(streamed)
 
 
 def model_of(body: Mapping[str, Any]) -> str:
@@ -242,5 +271,11 @@ def _stops(value: Any) -> tuple[str, ...]:
 def ignored(body: Mapping[str, Any], known: frozenset[str]) -> tuple[str, ...]:
     """Return the fields that have no effect, so that the caller can be told."""
     return tuple(
-        name for name, value in body.items() if name not in known and value not in _NO_EFFECT
+        name for name, value in body.items() if name not in known and not _is_usual(name, value)
     )
+
+
+def _is_usual(name: str, value: Any) -> bool:
+    if name in _USUAL_OF:
+        return value is None or value in _USUAL_OF[name]
+    return value is False or value in _USUAL

@@ -26,7 +26,7 @@ async def responses(hub: Hub, exchange: Exchange) -> None:
         ValueError: The request cannot be answered.
         Refused: The request is not passed on.
     """
-    exchange.limit(hub.settings.limits.body, hub.settings.limits.reading)
+    exchange.limit(hub.settings.limits.body, hub.settings.limits.reading, hub.room)
     body = await exchange.json()
     wanted = wanted_of_response(body, most_messages=hub.settings.limits.messages)
     writer = ResponseWriter(body, model=wanted.model, created=int(time.time()))

@@ -10,7 +10,15 @@ from coze_core.dialog import CallEntry, Entry, ResponseFormat
 from openai_coze._messages import instructed_last, role_of, words_of
 from openai_coze._options import bound_bot, mapping, options_of
 from openai_coze._problems import Refused
-from openai_coze._request import Wanted, format_of, ignored, model_of, refuse_others, user_of
+from openai_coze._request import (
+    Wanted,
+    format_of,
+    ignored,
+    is_streamed,
+    model_of,
+    refuse_others,
+    user_of,
+)
 from openai_coze._response_ids import place_of
 
 _KNOWN: Final = frozenset(
@@ -46,6 +54,14 @@ def wanted_of_response(body: Mapping[str, Any], *, most_messages: int) -> Wanted
     refuse_others(body)
     if body.get("background"):
         raise Refused("background is not supported: stream the answer", param="background")
+    if body.get("conversation"):
+        raise Refused(
+            "conversation is OpenAI's own: send previous_response_id, or the id of Coze's "
+            "conversation as metadata.conversation_id",
+            param="conversation",
+        )
+    if body.get("prompt"):
+        raise Refused("prompt is OpenAI's own: send instructions and input", param="prompt")
     given = body.get("input")
     if isinstance(given, list) and len(given) > most_messages:
         raise Refused(f"more than {most_messages} items: send fewer", param="input")
@@ -62,7 +78,7 @@ def wanted_of_response(body: Mapping[str, Any], *, most_messages: int) -> Wanted
     return Wanted(
         model=model_of(body),
         entries=entries,
-        streamed=body.get("stream") is True,
+        streamed=is_streamed(body),
         user=user_of(body),
         bot_id=bot_id,
         ignored=ignored(body, _KNOWN),
@@ -97,7 +113,7 @@ def _take(item: Any, where: str, entries: list[Entry]) -> None:
     if kind == "message":
         entries.append(_message(item, where))
     elif kind == "function_call":
-        _call(item, entries)
+        _call(item, where, entries)
     elif kind == "function_call_output":
         text, media = words_of(item.get("output"), f"{where}.output")
         id = str(item.get("call_id") or "")
@@ -127,11 +143,12 @@ def _message(item: Mapping[str, Any], where: str) -> Entry:
     )
 
 
-def _call(item: Mapping[str, Any], entries: list[Entry]) -> None:
+def _call(item: Mapping[str, Any], where: str, entries: list[Entry]) -> None:
     """Add a call to the answer that made it; several calls follow one another as items."""
-    call = CallEntry(
-        str(item.get("call_id") or ""), str(item.get("name")), str(item.get("arguments") or "")
-    )
+    name = item.get("name")
+    if not isinstance(name, str):
+        raise Refused(f"{where}.name must be text", param=f"{where}.name")
+    call = CallEntry(str(item.get("call_id") or ""), name, str(item.get("arguments") or ""))
     if entries and entries[-1].role == "assistant":
         entries[-1] = replace(entries[-1], tool_calls=(*entries[-1].tool_calls, call))
     else:

@@ -132,7 +132,7 @@ class GatewayKey:
             per_minute: Requests a minute.
 
         Raises:
-            ValueError: A key that is too short to be one.
+            ValueError: A key that is too short to be one, or that nobody could send.
 
         Example:
             >>> GatewayKey.of("sk-0123456789abcdef", name="alice")
@@ -140,6 +140,10 @@ class GatewayKey:
         """
         if len(secret) < 16:
             raise ValueError(f"the key {name!r} is too short: give it 16 characters or more")
+        if not (secret.isascii() and secret.isprintable()) or " " in secret:
+            raise ValueError(
+                f"the key {name!r} has white space or characters that no header can hold"
+            )
         return cls(name, hashlib.sha256(secret.encode()).hexdigest(), models, per_minute)
 
 
@@ -150,6 +154,8 @@ class Limits:
     Attributes:
         body: Bytes of a request.
         upload: Bytes of a file.
+        held: Bytes of all requests and files that are at work at once; further ones are told to
+            come again. A worker needs a few times as much memory.
         messages: Messages of a request.
         running: Requests at once; further ones are told to come again.
         seconds: How long one may take.
@@ -159,6 +165,7 @@ class Limits:
 
     body: int = 32 * MB
     upload: int = 128 * MB
+    held: int = 256 * MB
     messages: int = 1000
     running: int = 1000
     seconds: float = 600.0
@@ -169,6 +176,8 @@ class Limits:
         for name in self.__slots__:
             if getattr(self, name) <= 0:
                 raise ValueError(f"the limit {name!r} must be more than 0")
+        if self.held < max(self.body, self.upload):
+            raise ValueError("the limit 'held' must be at least 'body' and 'upload'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +188,8 @@ class Settings:
         models: The models; without any, the published bots of the caller's account are the models.
         accounts: Credentials by name, used for callers who show a key.
         keys: The keys.
-        pass_through: Whether callers may show a Coze token of their own.
+        pass_through: Whether callers may show a Coze token of their own; if None, only where
+            there are no keys: else a mistyped key would go to Coze as somebody's token.
         base_url: The API host; `COZE_API_BASE`, else https://api.coze.com, if None.
         region: `com` or `cn`, instead of base_url.
         limits: How much one worker takes on.
@@ -197,7 +207,7 @@ class Settings:
     models: tuple[BotModel, ...] = ()
     accounts: Mapping[str, Credential] = field(default_factory=dict, repr=False)
     keys: tuple[GatewayKey, ...] = ()
-    pass_through: bool = True
+    pass_through: bool | None = None
     base_url: str | None = None
     region: str | None = None
     limits: Limits = field(default_factory=Limits)
@@ -209,7 +219,7 @@ class Settings:
     timeout: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.keys and not self.pass_through:
+        if not self.keys and not self.takes_tokens:
             raise ValueError(
                 "nobody could call this gateway: give it keys, or set pass_through / "
                 "网关没有任何可用的凭证：请配置 keys 或开启 pass_through"
@@ -218,7 +228,18 @@ class Settings:
             raise ValueError("keys need an account: give the gateway a Coze credential")
         self._check_names()
 
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether callers may show a Coze token of their own."""
+        return not self.keys if self.pass_through is None else self.pass_through
+
     def _check_names(self) -> None:
+        owners = [key.name for key in self.keys]
+        if twice := sorted({name for name in owners if owners.count(name) > 1}):
+            # Their rates are counted, and their users told apart, by these names.
+            raise ValueError(f"two keys have the name {twice[0]!r}")
+        if len({key.digest for key in self.keys}) < len(owners):
+            raise ValueError("one key stands under two names: whose rights would it have?")
         names = [name for model in self.models for name in model.names]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two models have the name {twice[0]!r}")

@@ -3,11 +3,23 @@
 import asyncio
 import pickle
 import traceback
+from urllib.parse import quote
 
 import pytest
-from wire import CREATED, END, STREAM_HEAD, RawServer, chunk, delta, event, reply
+from wire import (
+    CHAT,
+    CREATED,
+    END,
+    STREAM_HEAD,
+    RawServer,
+    chat_event,
+    chunk,
+    delta,
+    event,
+    reply,
+)
 
-from coze_core import AsyncCozeClient, CozeClient, CozeError
+from coze_core import AsyncCozeClient, CozeClient, CozeError, FunctionAuth, TokenAuth
 
 TOKENS = ["mycustomtoken-0001", "pat_Abcdef123456", "eyJhbGciOiJI.abcdefgh.signature"]
 
@@ -35,6 +47,12 @@ ECHOES = {
     "failed chat": lambda token: streamed(
         CREATED, event("conversation.chat.failed", {"code": 5000, "msg": f"for {token}"})
     ),
+    "ids of a failed chat": lambda token: streamed(
+        chat_event("created", id=token, conversation_id=token), chat_event("failed", id=token)
+    ),
+    "ids of a cut chat": lambda token: streamed(
+        chat_event("created", id=token, conversation_id=token)
+    ),
 }
 
 
@@ -55,12 +73,85 @@ def test_a_token_that_the_server_repeats_is_nowhere_in_the_error(echo, token):
         with pytest.raises(CozeError) as waiting:
             asyncio.run(awaiting(server.base_url))
     for error in (blocking.value, waiting.value):
-        shown = "".join(traceback.format_exception(error)) + repr(error) + str(error.log_id)
-        if error.response is not None:
-            shown += repr(error.response.headers) + error.response.text
         # A text is cut wherever it is too long, so a token may be there in part.
-        assert token[:14] not in shown
-        assert token[:14].encode() not in pickle.dumps(error)
+        assert token[:14] not in all_of(error)
+        if getattr(error, "turn", None) is None:  # which is what was said, and no error
+            assert token[:14].encode() not in pickle.dumps(error)
+
+
+def all_of(error):
+    """All that an error shows."""
+    shown = "".join(traceback.format_exception(error)) + repr(error)
+    shown += repr([error.log_id, error.chat_id, error.conversation_id])
+    if error.response is not None:
+        shown += repr(error.response.headers) + error.response.text
+    return shown
+
+
+def polled(client):
+    return client.chat.create_and_poll(bot_id="1", user_id="u")
+
+
+def said(client):
+    return client.audio.speech("Hello!", voice_id="1").read()
+
+
+def run_later(client):
+    return client.workflows.wait(workflow_id="1", execute_id="2")
+
+
+@pytest.mark.parametrize("auth", ["static", "renewed"])
+@pytest.mark.parametrize("ask", [polled, said, run_later])
+@pytest.mark.parametrize("place", ["failure", "id", "chunk"])
+def test_a_token_is_not_in_what_a_reply_of_success_tells_of_a_failure(ask, auth, place):
+    token = "mycustomtoken-0001"
+
+    def answer(connection, request, number):
+        if place == "chunk":
+            head = b"HTTP/1.1 200 OK\r\ncontent-type: audio/mpeg\r\ntransfer-encoding: chunked\r\n"
+            connection.sendall(head + b"\r\n" + token.encode() + b"\r\n")
+            return False
+        words = f"for {token}" if place == "failure" else "no"
+        chat = {**CHAT, "status": "failed", "last_error": {"code": 5000, "msg": words}}
+        run = {"execute_id": "2", "execute_status": "Fail", "error_code": 1, "error_message": words}
+        ids = {"conversation_id": token} if place == "id" else {}
+        data = [run] if b"run_histories" in request else {**chat, **ids}
+        connection.sendall(reply({"code": 0, "data": data, "x": token}))
+        return True
+
+    async def awaiting(base_url):
+        async with AsyncCozeClient(auth=credential(), base_url=base_url, max_retries=0) as client:
+            await ask(client)
+
+    def credential():
+        return FunctionAuth(lambda: token) if auth == "renewed" else TokenAuth(token)
+
+    with RawServer(answer) as server:
+        client = CozeClient(auth=credential(), base_url=server.base_url, max_retries=0)
+        with client, pytest.raises(CozeError) as blocking:
+            ask(client)
+        with pytest.raises(CozeError) as waiting:
+            asyncio.run(awaiting(server.base_url))
+    for error in (blocking.value, waiting.value):
+        assert token not in all_of(error)
+
+
+def test_a_token_is_found_where_it_stands_quoted_in_an_address():
+    token = "my/custom+token=0001"
+
+    def answer(connection, request, number):
+        where = f"location: http://e/?token={quote(token, safe='')}\r\n"
+        connection.sendall(reply(b"", "302 X", where))
+        return True
+
+    with (
+        RawServer(answer) as server,
+        CozeClient(token, base_url=server.base_url, max_retries=0) as client,
+        pytest.raises(CozeError) as caught,
+    ):
+        client.users.me()
+    assert "token=***" in str(caught.value)
+    assert "0001" not in all_of(caught.value)
 
 
 @pytest.mark.parametrize("token", ["test", "a", "id", "dummy", "this is a test".replace(" ", "_")])

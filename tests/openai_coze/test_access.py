@@ -45,7 +45,7 @@ def test_what_one_token_uploads_is_not_known_to_another(gateway, emulator):
 
 
 def test_without_pass_through_only_the_gateway_s_keys_are_let_in(gateway, emulator, said):
-    client = gateway("echo", pass_through=False)
+    client = gateway("echo")
     assert client.chat.completions.create(model="echo", messages=said("hi"))
     for wrong in (emulator.token, KEY + "x", KEY[:-1], "x", "ключ".encode().decode("latin-1")):
         reply = httpx.post(
@@ -103,7 +103,7 @@ def test_what_the_payer_chooses_is_closed_to_keys(gateway, emulator, said, name)
 
 
 def test_bots_that_are_no_models_are_closed_to_keys_and_open_to_tokens(gateway, emulator, said):
-    client = gateway("echo")
+    client = gateway("echo", pass_through=True)
     slow = emulator.bot_id("assistant")
     with pytest.raises(openai.NotFoundError):
         client.chat.completions.create(model=slow, messages=said("hi"))
@@ -119,7 +119,6 @@ def test_a_key_has_so_many_requests_a_minute(gateway, said):
     with pytest.raises(openai.RateLimitError) as caught:
         client.chat.completions.create(model="echo", messages=said("hi"))
     assert 0 < int(caught.value.response.headers["retry-after"]) <= 30
-    assert client.models.list().data  # looking does not count
     other = client.with_options(api_key=OTHER)
     assert other.chat.completions.create(model="echo", messages=said("hi"))
 
@@ -134,7 +133,7 @@ def test_a_bad_credential_of_the_gateway_is_not_the_caller_s_matter(gateway, sai
 
 def test_no_secret_is_logged_or_shown(gateway, serve, emulator, said, caplog):
     caplog.set_level(logging.DEBUG)
-    client = gateway("echo")
+    client = gateway("echo", pass_through=True)
     client.chat.completions.create(model="echo", messages=said("the password is swordfish"))
     with pytest.raises(openai.NotFoundError):
         client.with_options(api_key=emulator.token).chat.completions.create(
@@ -161,6 +160,8 @@ def test_other_web_pages_may_not_call_unless_they_are_named(gateway):
     reply = httpx.options(f"{opened.base_url}chat/completions", headers=asked)
     assert reply.headers["access-control-allow-origin"] == "https://chat.example"
     assert "x-stainless-lang" in reply.headers["access-control-allow-headers"]
+    refused = httpx.post(f"{opened.base_url}chat/completions", headers=origin)
+    assert "x-should-retry" in refused.headers["access-control-expose-headers"]
     other = {**asked, "Origin": "https://evil.example"}
     reply = httpx.options(f"{opened.base_url}chat/completions", headers=other)
     assert "access-control-allow-origin" not in reply.headers
@@ -192,6 +193,19 @@ def test_too_many_messages_are_refused(gateway, said):
     client = gateway("echo", limits=Limits(messages=3))
     with pytest.raises(openai.BadRequestError, match="more than 3 messages"):
         client.chat.completions.create(model="echo", messages=said("hi") * 4)
+
+
+def test_looking_counts_as_a_request(gateway, emulator):
+    keys = (GatewayKey.of(KEY, name="a", per_minute=2),)
+    client = gateway(models=(), keys=keys)
+    client.models.list()
+    with pytest.raises(openai.APIStatusError):
+        client.files.retrieve("7369000000000000000")
+    asked = len(emulator.requests)
+    for look in (client.models.list, lambda: client.files.retrieve("7369000000000000000")):
+        with pytest.raises(openai.RateLimitError):
+            look()
+    assert len(emulator.requests) == asked
 
 
 def test_too_many_requests_at_once_are_told_to_come_again(gateway, said):

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,13 @@ def test_the_unit_gives_streams_their_time_to_end(settings_for):
     assert "proxy_buffering off;" in nginx
     (seconds,) = re.findall(r"proxy_read_timeout (\d+)s", nginx)
     assert int(seconds) > limits.seconds
+
+
+def test_the_container_has_all_that_is_built():
+    """No more than that goes in, and no less."""
+    lines = (ROOT / "deploy" / "Containerfile").read_text(encoding="utf-8").splitlines()
+    copied = {word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
+    assert packages <= copied
+    assert "." not in copied

@@ -1,5 +1,6 @@
 """Settings from files and variables, and the gateway as a program."""
 
+import dataclasses
 import os
 import re
 import signal
@@ -86,7 +87,17 @@ def test_settings_come_from_a_file(tmp_path):
         ("[[keys]]\nname = 'a'\nsha256 = 'abc'", "SHA-256"),
         ("[limits]\nrunning = 0", "more than 0"),
         ("[limits]\nrun = 1", "there is no 'run'"),
+        ("[limits]\nheld = 1000", "at least 'body'"),
         ("pass_through = false", "nobody could call"),
+        ("pass_through = 'false'", "true or false"),
+        ("cors_origins = 'https://a.example'", "list of texts"),
+        ("[limits]\nrunning = 'ten'", "must be a number"),
+        ("[[keys]]\nname = 'a'\nmodels = 'm'\nkey_env = 'LONG'", "list of texts"),
+        ("[[keys]]\nname = 'a'\nper_minute = 'x'\nkey_env = 'LONG'", "must be a number"),
+        ("[[models]]\nname = 'm'\nbots = '7379'", "bots must be a list"),
+        ("[[models]]\nname = 'm'\nbots = [7379]", "its id as text"),
+        ("[[models]]\nname = 'm'\nbots = [{botid = '7'}]", "'bot_id'"),
+        ("[[models]]\nname = 'm'\nbots = ['1']\naliases = 'n'", "list of texts"),
         ("models = 1", "list of tables"),
         ("accounts = 1", "must be a table"),
         ("[", "is not TOML"),
@@ -106,6 +117,14 @@ def test_a_key_may_use_known_models_only_and_bots_need_their_accounts(settings_f
         settings_for("echo", accounts={"other": "pat_x"})
     with pytest.raises(ValueError, match="one request a minute"):
         GatewayKey.of(SECRET, name="a", per_minute=0)
+    with pytest.raises(ValueError, match="no header can hold"):
+        GatewayKey.of(SECRET + "\n", name="a")  # a file's last line: nobody could ever show it
+    keys = (GatewayKey.of(SECRET, name="a", per_minute=5), GatewayKey.of(SECRET + "2", name="a"))
+    with pytest.raises(ValueError, match="two keys have the name 'a'"):
+        settings_for("echo", keys=keys)
+    keys = (GatewayKey.of(SECRET, name="a", models=("echo",)), GatewayKey.of(SECRET, name="b"))
+    with pytest.raises(ValueError, match="under two names"):
+        settings_for("echo", keys=keys)
 
 
 def test_an_account_may_be_an_oauth_app(tmp_path):
@@ -136,7 +155,7 @@ def test_settings_come_from_the_environment():
     )
     assert [model.name for model in found.models] == ["helper", "1", "2"]
     assert found.accounts == {"default": "pat_x"}
-    assert not found.pass_through
+    assert not found.takes_tokens
     with pytest.raises(ValueError, match="needs COZE_API_TOKEN"):
         settings_from_environment({"COZE_GATEWAY_KEY": SECRET})
     with pytest.raises(ValueError, match="name=bot_id"):
@@ -258,4 +277,46 @@ def test_a_file_with_keys_lets_tokens_in_only_if_it_says_so(tmp_path, told, open
         """
     )
     found = settings_from_file(file, {"MY_TOKEN": "pat_first", "ALICE": SECRET})
-    assert found.pass_through is open_
+    assert found.takes_tokens is open_
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [("COZE_API_BASE", "ftp://x", "base_url"), ("COZE_API_TOKEN", "pat x", "the token has")],
+)
+def test_what_no_worker_could_begin_with_ends_the_program(name, value, told):
+    environment = {
+        **os.environ,
+        "COZE_API_TOKEN": "pat_x",
+        "COZE_GATEWAY_KEY": SECRET,
+        name: value,
+    }
+    command = [sys.executable, "-m", "openai_coze", "--port", "0", "--workers", "2"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 1
+    assert f"could not start: {told}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "module"), [("--metrics", "prometheus_client"), ("--traces", "opentelemetry")]
+)
+def test_a_library_that_is_missing_is_named(tmp_path, option, module):
+    (tmp_path / module).mkdir()
+    (tmp_path / module / "__init__.py").write_text("raise ImportError('not here')")
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "openai_coze", "--port", "0", option]
+    environment = {**os.environ, "PYTHONPATH": paths}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 1
+    assert "could not start" in ended.stderr
+    assert "pip install" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_settings_with_keys_take_tokens_only_if_they_say_so():
+    with_keys = {"keys": (GatewayKey.of(SECRET, name="a"),), "accounts": {"default": "pat_x"}}
+    assert Settings().takes_tokens
+    assert not Settings(**with_keys).takes_tokens
+    assert not dataclasses.replace(Settings(), **with_keys).takes_tokens
+    assert Settings(**with_keys, pass_through=True).takes_tokens

@@ -39,6 +39,14 @@ def nested(levels):
     ("fields", "param"),
     [
         ({"n": []}, "n"),
+        ({"stream": "true"}, "stream"),
+        ({"stream": 1}, "stream"),
+        ({"stream_options": {"include_usage": "no"}}, "stream_options.include_usage"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
+        ({"coze": {"conversation_id": 5}}, "coze.conversation_id"),
+        ({"coze": {"custom_variables": {"a": 5}}}, "coze.custom_variables"),
+        ({"coze": {"meta_data": {"a": {}}}}, "coze.meta_data"),
         ({"stop": ["x"] * 17}, "stop"),
         ({"stop": "x" * 257}, "stop"),
         ({"modalities": 5}, "modalities"),
@@ -67,6 +75,11 @@ def test_a_wrong_type_is_named(post, fields, param):
     [
         ("responses", {"input": [{"role": [], "content": "x"}]}, "input[0].role"),
         ("responses", {"input": "x", "instructions": ["x"]}, "instructions"),
+        ("responses", {"input": "x", "stream": "true"}, "stream"),
+        ("responses", {"input": [{"type": "function_call"}]}, "input[0].name"),
+        ("responses", {"input": "x", "conversation": "conv_1"}, "conversation"),
+        ("responses", {"input": "x", "prompt": {"id": "pmpt_1"}}, "prompt"),
+        ("responses", {"input": "x", "tool_choice": {"type": "web_search"}}, "tool_choice"),
         ("audio/speech", {"input": "x", "response_format": {"a": 1}}, "response_format"),
         ("audio/speech", {"input": "x", "stream_format": [1]}, "stream_format"),
         ("audio/speech", {"input": "x", "speed": []}, "speed"),
@@ -191,8 +204,112 @@ def test_a_body_that_does_not_come_gives_its_place_back(serve, settings_for):
         assert httpx.post(f"{url}/v1/chat/completions", json=body, headers=HEADERS).is_success
 
 
+@pytest.mark.parametrize("way", ["length", "chunks", "file"])
+def test_large_bodies_together_have_a_bound_and_give_their_room_back(serve, settings_for, way):
+    import socket
+
+    limits = Limits(body=1_000_000, upload=1_000_000, held=1_000_000)
+    url = serve(create_app(settings_for("echo", limits=limits)))
+    host, port = url.removeprefix("http://").split(":")
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
+        "Content-Length: 900000\r\n\r\n"
+    )
+    body = json.dumps({"model": "echo", "messages": [HI], "pad": "x" * 300_000}).encode()
+
+    def ask():
+        if way == "file":
+            files = {"file": ("a.txt", b"x" * 300_000)}
+            return httpx.post(f"{url}/v1/files", files=files, headers=HEADERS)
+        content = body if way == "length" else iter([body[:200_000], body[200_000:]])
+        return httpx.post(f"{url}/v1/chat/completions", content=content, headers=HEADERS)
+
+    def ask_until(status):
+        for _ in range(100):
+            if (reply := ask()).status_code == status:
+                break
+            time.sleep(0.05)
+        assert reply.status_code == status
+        return reply
+
+    assert ask().status_code == 200
+    with socket.create_connection((host, int(port))) as raw:
+        raw.sendall(head.encode() + b"x" * 800_000)
+        refused = ask_until(503)  # as soon as what was sent has come
+        assert refused.json()["error"]["code"] == "overloaded"
+        assert refused.headers["retry-after"] == "1"
+        small = httpx.post(
+            f"{url}/v1/chat/completions",
+            json={"model": "echo", "messages": [HI]},
+            headers=HEADERS,
+        )
+        assert small.status_code == 200
+    ask_until(200)
+
+
+@pytest.mark.parametrize("piece", ["{},", "[],", "1.5,"])
+def test_a_body_that_grows_in_memory_is_counted_by_what_it_takes(serve, settings_for, piece):
+    limits = Limits(body=1_000_000, upload=1_000_000, held=4_000_000)
+    url = serve(create_app(settings_for("echo", limits=limits)))
+    pad = f"[{piece * (900_000 // len(piece))}0]"
+    for said, status in ((pad, 413), (json.dumps(pad[:90_000]), 200)):
+        body = f'{{"model": "echo", "messages": [{json.dumps(HI)}], "pad": {said}}}'
+        reply = httpx.post(f"{url}/v1/chat/completions", content=body, headers=HEADERS)
+        assert reply.status_code == status
+
+
+def test_who_says_that_much_will_come_keeps_nobody_out(serve, settings_for):
+    import socket
+
+    limits = Limits(body=1_000_000, upload=1_000_000, held=1_000_000)
+    url = serve(create_app(settings_for("echo", limits=limits)))
+    host, port = url.removeprefix("http://").split(":")
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
+        "Content-Length: 1000000\r\n\r\nx"
+    )
+    with socket.create_connection((host, int(port))) as raw:
+        raw.sendall(head.encode())
+        content = {"model": "echo", "messages": [HI], "pad": "x" * 500_000}
+        reply = httpx.post(f"{url}/v1/chat/completions", json=content, headers=HEADERS)
+    assert reply.status_code == 200
+
+
 def test_a_wrong_method_is_told_which_one_there_is(serve, settings_for):
     url = serve(create_app(settings_for("echo")))
     reply = httpx.put(f"{url}/v1/chat/completions", headers=HEADERS)
     assert reply.status_code == 405
     assert reply.headers["allow"] == "POST"
+    assert reply.json()["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "chat/completions/"), ("GET", "files/")])
+def test_no_key_is_sent_on_to_another_address(serve, settings_for, method, path):
+    url = serve(create_app(settings_for("echo")))
+    headers = {**HEADERS, "Host": "elsewhere.example"}
+    reply = httpx.request(method, f"{url}/v1/{path}", headers=headers)
+    assert reply.status_code == 404
+    assert "location" not in reply.headers
+
+
+def test_what_is_repeated_of_a_request_has_a_bound(post):
+    reply = post("chat/completions", {"messages": [{"role": "x" * 100_000, "content": "x"}]})
+    assert reply.status_code == 400
+    assert len(reply.content) < 5000
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"temperature": 0}, "temperature"),
+        ({"seed": 0, "max_tokens": 0}, "seed, max_tokens"),
+        ({"parallel_tool_calls": False}, "parallel_tool_calls"),
+        ({"max_completion_tokens": 5, "logprobs": True}, "max_completion_tokens, logprobs"),
+        ({"temperature": 1, "top_p": 1, "frequency_penalty": 0, "modalities": ["text"]}, None),
+        ({"logprobs": False, "store": False, "logit_bias": {}, "service_tier": "auto"}, None),
+    ],
+)
+def test_what_has_no_effect_is_told_even_if_it_is_0(post, fields, told):
+    reply = post("chat/completions", {"messages": [HI], **fields})
+    assert reply.status_code == 200
+    assert reply.headers.get("x-coze-ignored") == told
