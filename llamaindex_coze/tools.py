@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -14,7 +15,14 @@ from llama_index.core.tools.tool_spec.base import BaseToolSpec
 from llama_index.core.workflow import Context, Event, HumanResponseEvent, InputRequiredEvent
 from pydantic import BaseModel, Field, SecretStr
 
-from coze_core import EnterMessage, ModelClients, Timeouts, WorkflowInfo, anonymous_user_id
+from coze_core import (
+    ConnectedClients,
+    EnterMessage,
+    ModelClients,
+    Timeouts,
+    WorkflowInfo,
+    anonymous_user_id,
+)
 from coze_core.dialog import (
     RunRecord,
     WorkflowCall,
@@ -98,6 +106,22 @@ class _Tool(FunctionTool):
             name = self.metadata.get_name()
             ctx.write_event_to_stream(CozeProgressEvent(tool=name, text=text, node=node))
 
+    def _schema(self) -> type[BaseModel]:
+        """Make the schema of what is taken."""
+        raise NotImplementedError
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The schema may be a class made at run time, which pickles cannot find again.
+        told, schema = self.metadata, self.metadata.fn_schema
+        if schema is not None and schema.__module__.startswith("coze_core."):
+            told = dataclasses.replace(told, fn_schema=None)
+        return {**self.__dict__, "_metadata": told}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.metadata.fn_schema is None:
+            self.metadata.fn_schema = self._schema()
+
 
 class CozeWorkflowTool(_Tool):
     """A workflow of Coze as a tool; `CozeToolSpec` makes it.
@@ -122,8 +146,12 @@ class CozeWorkflowTool(_Tool):
         self._on_question = on_question
         called = name or tool_name(info.detail.workflow_name, f"workflow_{call.workflow_id}")
         told = description or info.detail.description or f"Runs the workflow {called}."
-        schema = arguments_model(called, self._inputs)
-        super().__init__(clients, ToolMetadata(name=called, description=told, fn_schema=schema))
+        about = ToolMetadata(name=called, description=told)
+        super().__init__(clients, about)
+        about.fn_schema = self._schema()
+
+    def _schema(self) -> type[BaseModel]:
+        return arguments_model(self.metadata.get_name(), self._inputs)
 
     def _filled(self, arguments: Mapping[str, Any]) -> WorkflowCall:
         checked = self._checked(arguments)
@@ -269,8 +297,11 @@ class CozeBotTool(_Tool):
         self._bot_id = bot_id
         self._user_id = user_id
         self._conversation_id = conversation_id
-        about = ToolMetadata(name=name, description=description, fn_schema=_Message)
+        about = ToolMetadata(name=name, description=description, fn_schema=self._schema())
         super().__init__(clients, about)
+
+    def _schema(self) -> type[BaseModel]:
+        return _Message
 
     def _chat(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         checked = cast("_Message", self._checked(arguments))
@@ -323,7 +354,7 @@ class CozeBotTool(_Tool):
         return self._output(arguments, turn.answer, raw)
 
 
-class CozeToolSpec(ModelClients, BaseToolSpec):
+class CozeToolSpec(ConnectedClients, BaseToolSpec):
     """Workflows and bots of Coze as tools of LlamaIndex agents.
 
     Args:

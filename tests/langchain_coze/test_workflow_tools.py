@@ -456,7 +456,8 @@ def test_an_input_node_tells_its_schema(tool_of, agent):
 # -- objects
 
 
-def test_it_pickles_and_works_again(tool_of):
+def test_it_pickles_and_works_again(tool_of, emulator, monkeypatch):
+    monkeypatch.setenv("COZE_API_TOKEN", emulator.token)
     tool = pickle.loads(pickle.dumps(tool_of()))
     assert tool.args_schema.model_json_schema()["required"] == ["city"]
     assert "Paris" in tool.invoke({"city": "Paris"})
