@@ -47,6 +47,7 @@ from coze_core.dialog._workflow_stretch import WorkflowCall, stretch, stretch_as
 from coze_core.dialog._workflow_tool import (
     RunRecord,
     WorkflowQuestion,
+    addressed,
     question_of,
     tool_inputs,
     tool_name,
@@ -86,6 +87,7 @@ __all__ = [
     "WorkflowCall",
     "WorkflowQuestion",
     "WrittenCall",
+    "addressed",
     "arguments_model",
     "ask_of",
     "bot_of_id",
