@@ -4,16 +4,27 @@ import asyncio
 import json
 
 import pytest
+from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import ToolException
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.types import Command, RetryPolicy
 
-from coze_core.emulator import Ask, Fault, Output, Parameter, Say, WorkflowFail
-from langchain_coze import CozeToolError
+from coze_core.emulator import (
+    Ask,
+    Bot,
+    Fault,
+    Output,
+    Parameter,
+    Say,
+    ToolCall,
+    WorkflowFail,
+)
+from langchain_coze import ChatCoze, CozeToolError
 
 STREAM = "/v1/workflow/stream_run"
 
@@ -259,3 +270,53 @@ def test_a_workflow_that_may_have_begun_is_not_tried_again(tool_of, emulator, ru
     with pytest.raises(CozeToolError):
         run(retried(tool), asks_for(tool, {"city": "Paris"}))
     assert len(emulator.requests.to(STREAM)) == 1
+
+
+# -- checkpointers that await
+
+
+def test_a_checkpointer_that_awaits_keeps_paused_workflows(tool_of, emulator, tmp_path):
+    """Each step with an event loop and connections of its own, as after a restart."""
+    tool = tool_of("travel")
+    config = {"configurable": {"thread_id": "1"}}
+
+    async def caller(messages, context):
+        if context.tool_results:
+            yield "done"
+        else:
+            yield ToolCall(tool.name, {"name": "Ann"})
+            yield ToolCall(tool.name, {"name": "Ben"})
+
+    bot = emulator.add_bot(Bot("caller", caller, tools=(tool.name,)))
+    reached = {"api_key": emulator.token, "base_url": emulator.base_url}
+
+    async def step(given):
+        model = ChatCoze(bot_id=bot.id, **reached)
+        async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "db")) as saver:
+            agent = create_agent(model, [tool], checkpointer=saver)
+            return await agent.ainvoke(given, config)
+
+    state = asyncio.run(step({"messages": ["go"]}))
+    for answer in ("Rome", "tomorrow"):
+        asked = state["__interrupt__"]
+        assert len(asked) == 2
+        addressed = {each.id: {each.value["id"]: answer} for each in asked}
+        state = asyncio.run(step(Command(resume=addressed)))
+    told = [each.content for each in state["messages"] if isinstance(each, ToolMessage)]
+    assert told == ["Ann goes to Rome, tomorrow.", "Ben goes to Rome, tomorrow."]
+    assert len(emulator.requests.to(STREAM)) == 2
+    assert len(emulator.requests.to("/v1/workflow/stream_resume")) == 4
+
+
+def test_a_hand_made_node_goes_on_from_a_checkpointer_that_awaits(tool_of, emulator, tmp_path):
+    tool = tool_of(personal_trip, inputs=WHO)
+    config = {"configurable": {"thread_id": "1"}}
+
+    async def step(given):
+        async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "db")) as saver:
+            return await hand_made(tool, saver).ainvoke(given, config)
+
+    people = ({"who": "Ann"}, {"who": "Ben"}, {"who": "Eve"})
+    paused = asyncio.run(step(asks_for(tool, *people)))
+    said, _ = finish(lambda given: asyncio.run(step(given)), paused)
+    assert said == ["Rome for Ann", "Paris for Ben", "Oslo for Eve"]
