@@ -244,13 +244,15 @@ class _Kept:
         return runs.get(self._key)
 
     async def save(self, record: RunRecord) -> None:
-        runs = dict(await self._ctx.store.get(_WAITS, default={}))
-        await self._ctx.store.set(_WAITS, {**runs, self._key: record})
+        # In one step: calls that run at once would write over what others have written meanwhile.
+        await self._ctx.store.set(f"{_WAITS}.{self._key}", record)
 
     async def forget(self) -> None:
-        runs = dict(await self._ctx.store.get(_WAITS, default={}))
-        if runs.pop(self._key, None) is not None:
-            await self._ctx.store.set(_WAITS, runs)
+        if await self.load() is None:
+            return
+        async with self._ctx.store.edit_state() as state:
+            kept = state.get(_WAITS) or {}
+            state[_WAITS] = {key: record for key, record in kept.items() if key != self._key}
 
     async def ask(self, question: WorkflowQuestion, record: RunRecord) -> object:
         waiter_id = f"coze:{self._key}:{(record['interrupt'] or {}).get('event_id')}"

@@ -1,6 +1,7 @@
 """Workflows and bots as LlamaIndex tools: alone, and in agents that wait for answers."""
 
 import asyncio
+import itertools
 import json
 
 import pytest
@@ -182,6 +183,33 @@ def test_an_agent_that_waits_can_be_kept_and_taken_up_again(tool_of, agent, emul
     assert emulator.token not in kept
     assert asyncio.run(then(kept, asked, "Rome")) == "Ann goes to Rome, tomorrow."
     assert len(emulator.requests.to(STREAM)) == 1
+
+
+def test_runs_that_wait_at_once_are_all_kept_in_a_store_that_others_write_to(
+    tool_of, agent, emulator
+):
+    people = [{"name": name} for name in ("Ann", "Ben", "Eve", "Kim", "Lee")]
+
+    async def writes(ctx):
+        for number in itertools.count():
+            async with ctx.store.edit_state() as state:
+                await asyncio.sleep(0.002)
+                state["others"] = number
+
+    async def main():
+        handler = agent(tool_of("travel"), *people).run("go")
+        other = asyncio.create_task(writes(handler.ctx))
+        async for event in handler.stream_events():
+            if isinstance(event, CozeQuestionEvent):
+                handler.ctx.send_event(event.answer("Rome"))
+        other.cancel()
+        return str(await handler)
+
+    said = asyncio.run(main())
+    for each in people:
+        assert f"{each['name']} goes to Rome, Rome." in said
+    assert len(emulator.requests.to(STREAM)) == len(people)
+    assert len(emulator.requests.to("/v1/workflow/stream_resume")) == 2 * len(people)
 
 
 def test_an_input_node_tells_its_schema(tool_of, agent):
