@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import hashlib
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from llama_index.core.base.llms.types import TextBlock
 from llama_index.core.tools import FunctionTool, ToolMetadata, ToolOutput
 from llama_index.core.tools.tool_spec.base import BaseToolSpec
-from llama_index.core.workflow import Context, Event, HumanResponseEvent, InputRequiredEvent
+from llama_index.core.workflow import Context
 from pydantic import BaseModel, Field, SecretStr
 
 from coze_core import (
@@ -35,43 +33,8 @@ from coze_core.dialog import (
     tool_inputs,
     tool_name,
 )
-
-_WAITS: Final = "coze_runs"  # where the runs that wait are kept in a workflow's store
-
-
-class CozeProgressEvent(Event):
-    """What a workflow's node, or a bot, gives out on the way.
-
-    Attributes:
-        tool: The tool's name.
-        text: The piece.
-        node: The node's name; `""` for a bot.
-    """
-
-    tool: str
-    text: str
-    node: str = ""
-
-
-class CozeQuestionEvent(InputRequiredEvent):
-    """A workflow of Coze wants to know something before it goes on.
-
-    Answer with `handler.ctx.send_event(event.answer("Paris"))`.
-
-    Attributes:
-        prefix: The question.
-        question: The question with its kind, and the JSON schema of what an input node asks for.
-        waiter_id: Goes back with the answer.
-    """
-
-    prefix: str
-    question: dict[str, Any]
-    waiter_id: str
-
-    def answer(self, answer: Any) -> HumanResponseEvent:
-        """Return the event that answers: text, or the values of an input node by name."""
-        given: dict[str, Any] = {"response": answer, "waiter_id": self.waiter_id}
-        return HumanResponseEvent(**given)
+from llamaindex_coze._events import CozeProgressEvent, CozeQuestionEvent
+from llamaindex_coze._kept import Kept
 
 
 class _Tool(FunctionTool):
@@ -201,25 +164,25 @@ class CozeWorkflowTool(_Tool):
 
         # An agent that waits begins this call anew when the answer has come: what was done until
         # then is kept in its store, and not done again.
-        kept = None if ctx is None else _Kept(ctx, self.metadata.get_name(), kwargs)
+        kept = None if ctx is None else Kept(ctx, self.metadata.get_name(), kwargs)
         record = await kept.load() if kept else None
-        after: tuple[RunRecord, object] | None = None
-        while True:
-            if record is None:
-                client = self._from.async_client
-                record = await stretch_async(client, call, after=after, on_progress=tell)
-            if record["interrupt"] is None:
-                if kept:
-                    await kept.forget()
-                return self._output(kwargs, record["text"], record)
-            question = question_of(record)
+        if record is None:
+            record = await stretch_async(self._from.async_client, call, on_progress=tell)
+        while record["interrupt"] is not None:
+            question, asked = question_of(record), record
             if kept is not None and self._on_question is None:
-                await kept.save(record)
-                after = record, await kept.ask(question, record)
+                await kept.save(asked)
+                answer = await kept.ask(_question_event(question), question["id"])
             else:
                 answer = self._answer(question)
-                after = record, await answer if isinstance(answer, Awaitable) else answer
-            record = None
+                answer = await answer if isinstance(answer, Awaitable) else answer
+
+            async def go_on(after: tuple[RunRecord, object] = (asked, answer)) -> RunRecord:
+                client = self._from.async_client
+                return await stretch_async(client, call, after=after, on_progress=tell)
+
+            record = await (kept.once(asked, go_on) if kept else go_on())
+        return self._output(kwargs, record["text"], record)
 
     def _answer(self, question: WorkflowQuestion) -> Any:
         if self._on_question is None:
@@ -231,50 +194,13 @@ class CozeWorkflowTool(_Tool):
         return self._on_question(question)
 
 
-class _Kept:
-    """What an agent's store keeps of a run that waits."""
-
-    def __init__(self, ctx: Context, tool: str, arguments: Mapping[str, Any]) -> None:
-        said = json.dumps([tool, arguments, _work_item(ctx)], default=str, sort_keys=True)
-        self._ctx = ctx
-        self._key = hashlib.sha256(said.encode()).hexdigest()[:16]
-
-    async def load(self) -> RunRecord | None:
-        runs: dict[str, RunRecord] = await self._ctx.store.get(_WAITS, default={})
-        return runs.get(self._key)
-
-    async def save(self, record: RunRecord) -> None:
-        # In one step: calls that run at once would write over what others have written meanwhile.
-        await self._ctx.store.set(f"{_WAITS}.{self._key}", record)
-
-    async def forget(self) -> None:
-        if await self.load() is None:
-            return
-        async with self._ctx.store.edit_state() as state:
-            kept = state.get(_WAITS) or {}
-            state[_WAITS] = {key: record for key, record in kept.items() if key != self._key}
-
-    async def ask(self, question: WorkflowQuestion, record: RunRecord) -> object:
-        waiter_id = f"coze:{self._key}:{(record['interrupt'] or {}).get('event_id')}"
-        event = await self._ctx.wait_for_event(
-            HumanResponseEvent,
-            waiter_event=CozeQuestionEvent(
-                prefix=question["text"], question=dict(question), waiter_id=waiter_id
-            ),
-            waiter_id=waiter_id,
-            requirements={"waiter_id": waiter_id},
-            timeout=None,
+def _question_event(question: WorkflowQuestion) -> Callable[[str], CozeQuestionEvent]:
+    def make(waiter_id: str) -> CozeQuestionEvent:
+        return CozeQuestionEvent(
+            prefix=question["text"], question=dict(question), waiter_id=waiter_id
         )
-        return event.response
 
-
-def _work_item(ctx: Context) -> object:
-    """Return which of the calls that run at once this is, as far as this version tells."""
-    try:
-        inside = ctx._require_internal(fn="wait_for_event")  # noqa: SLF001 - nothing public tells
-        return inside._get_step_ctx(fn="wait_for_event").state.work_item_id  # noqa: SLF001
-    except AttributeError:
-        return None
+    return make
 
 
 class _Message(BaseModel):
