@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     )
     from coze_core._file_lock import FileConversationLock
     from coze_core._identity import anonymous_user_id
-    from coze_core._model_clients import ModelClients
+    from coze_core._model_clients import ConnectedClients, ModelClients
     from coze_core._model_fields import ModelConnection, ModelSettings
     from coze_core._models import (
         Chat,
@@ -177,6 +177,7 @@ __all__ = [
     "ChatSupersededError",
     "ChunkStrategy",
     "ConflictError",
+    "ConnectedClients",
     "ContextLengthError",
     "Conversation",
     "ConversationBusyError",
@@ -342,7 +343,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
     "_desk": ("ConversationLock",),
     "_file_lock": ("FileConversationLock",),
     "_identity": ("anonymous_user_id",),
-    "_model_clients": ("ModelClients",),
+    "_model_clients": ("ConnectedClients", "ModelClients"),
     "_model_fields": ("ModelConnection", "ModelSettings"),
     "_models": (
         "Chat",

@@ -7,12 +7,14 @@ kinds that renew themselves implement the same protocol and do their requests as
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, NoReturn, Protocol, Self, runtime_checkable
 
 from coze_core._call import Call, Reply
+from coze_core._config import from_environment
 from coze_core._errors import AuthenticationError
 from coze_core._flow import Flow, exclusive
 from coze_core._here import Surroundings, guarded
+from coze_core._pickles import check_travels
 from coze_core._retry import RetryPolicy, retrying
 
 
@@ -49,6 +51,8 @@ class Auth(Protocol):
 class TokenAuth:
     """A personal or service access token (protocol notes, section 7.1).
 
+    A pickle of it holds no token: the copy reads `COZE_API_TOKEN` where it wakes.
+
     Args:
         value: The token, such as `pat_...`.
 
@@ -73,6 +77,37 @@ class TokenAuth:
     def refresh(self, stale: str | None) -> Flow[None]:  # noqa: ARG002 - the protocol's argument
         """Do nothing: this kind cannot be renewed."""
         yield from ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        check_travels(self.value)
+        return _token_here, ()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+class _NoToken:
+    """What wakes from a pickle where the environment has no token: found out when it is needed."""
+
+    refreshable = False
+
+    def token(self) -> NoReturn:
+        raise AuthenticationError(
+            "no token: COZE_API_TOKEN is not set in the process where this was unpickled",
+            hint_en="Set COZE_API_TOKEN there, for example in the environment of the workers.",
+            hint_zh="请在反序列化所在的进程（例如工作进程）中设置环境变量 COZE_API_TOKEN。",
+        )
+
+    def refresh(self, stale: str | None) -> Flow[None]:  # noqa: ARG002 - the protocol's argument
+        yield from ()
+
+
+def _token_here() -> Auth:
+    found = from_environment("token")
+    return _NoToken() if found is None else TokenAuth(found)
 
 
 def check_token(token: str) -> None:

@@ -27,6 +27,7 @@ from coze_core._http import check_addresses
 from coze_core._memo import Memo
 from coze_core._models import Chat
 from coze_core._observing import Observing
+from coze_core._pickles import check_travels
 from coze_core._pump import StreamRequest
 from coze_core._retry import RetryPolicy, until
 from coze_core._session import Session
@@ -195,6 +196,7 @@ class BaseClient(abc.ABC, Generic[D]):
                 "a client made with http_client= or transport= cannot be pickled: "
                 "make it anew where it is needed"
             )
+        check_travels(None, proxy=self._config.proxy)
         return {"auth": self._auth, "config": self._config}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from pydantic import SecretStr
 
@@ -83,23 +84,23 @@ class ModelClients:
                 found["auth"] = found.pop(name)
         return found
 
-    def connect(self, *, api_key: Any = None, **settings: Any) -> None:
-        """Take the settings of something that is no pydantic model.
+    def travelling(
+        self, fields: Mapping[str, Any], *, found: SecretStr | None = None
+    ) -> dict[str, Any]:
+        """Return these fields as they may be pickled: without the token.
 
         Args:
-            api_key: The access token, as text or as a `SecretStr`, or a function that returns it.
-            **settings: Those of `_DEFAULTS`.
+            fields: The fields of this object.
+            found: The token of the environment; that of `COZE_API_TOKEN` if None.
 
         Raises:
-            TypeError: A setting that does not exist.
+            TypeError: If the token would have to travel along.
         """
-        unknown = settings.keys() - _DEFAULTS.keys()
-        if unknown:
-            raise TypeError(f"there is no setting {', '.join(sorted(unknown))}")
-        given = self.function_as_credential({"api_key": api_key, **settings})
-        for name, value in {"api_key": None, **_DEFAULTS, **given}.items():
-            setattr(self, name, value)
-        self._clients = {}
+        from coze_core._pickles import check_travels  # only those who pickle pay for it
+
+        key, known = self.api_key, found.get_secret_value() if found else None
+        check_travels(key.get_secret_value() if key else None, found=known, proxy=self.proxy)
+        return {**fields, "api_key": None}
 
     @property
     def client(self) -> CozeClient:
@@ -164,3 +165,42 @@ class ModelClients:
         """Close the awaiting client's connections of this loop; the model stays usable."""
         if "async" in self._clients:
             await self._clients["async"][1].aclose()
+
+
+class ConnectedClients(ModelClients):
+    """The clients of something that is no pydantic model; `connect` takes the settings.
+
+    A pickle of it holds no token: the copy reads `COZE_API_TOKEN` where it wakes.
+    """
+
+    def connect(self, *, api_key: Any = None, **settings: Any) -> None:
+        """Take the settings.
+
+        Args:
+            api_key: The access token, as text or as a `SecretStr`, or a function that returns it.
+            **settings: Those of `_DEFAULTS`.
+
+        Raises:
+            TypeError: A setting that does not exist.
+        """
+        unknown = settings.keys() - _DEFAULTS.keys()
+        if unknown:
+            raise TypeError(f"there is no setting {', '.join(sorted(unknown))}")
+        given = self.function_as_credential({"api_key": api_key, **settings})
+        for name, value in {"api_key": None, **_DEFAULTS, **given}.items():
+            setattr(self, name, value)
+        self._clients = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.travelling({**self.__dict__, "_clients": {}})
+
+    def __copy__(self) -> Self:
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__, _clients={})
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        twin = object.__new__(type(self))
+        memo[id(self)] = twin
+        twin.__dict__.update(copy.deepcopy({**self.__dict__, "_clients": {}}, memo))
+        return twin

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -30,6 +31,8 @@ from coze_core._turn import Turn
 from coze_core._turn_parts import Increment
 
 Item = TypeVar("Item")  # what a stream is made of
+
+_LOG: Final = logging.getLogger("coze_core")
 
 # How long to wait for the end of a body whose last event has come, so that its connection can be
 # used again, in seconds.
@@ -131,6 +134,27 @@ class StreamPump(abc.ABC, Generic[Item]):
     @abc.abstractmethod
     def finish(self) -> list[Item]:
         """Say that the body has ended."""
+
+    def late(self, block: bytes | None) -> list[Item]:
+        """Take a block that comes behind the event that ends the stream; None for the body's end.
+
+        Some servers end a stream before its last words: they belong to it all the same.
+        """
+        taken: list[Item] = []
+        try:
+            taken = self.finish() if block is None else self.feed(block)
+        except CozeError as error:
+            self.failure = error
+        self.excuse()
+        return taken
+
+    def excuse(self) -> None:
+        """Let go of what is wrong behind the end: it takes nothing back of what came before."""
+        self.over = True
+        if self.failure is not None:
+            self.failure.hide(self.secret)
+            _LOG.warning("what came behind the end of a stream is not read: %s", self.failure)
+            self.failure = None
 
     @abc.abstractmethod
     def broken(self, error: CozeError, *, closed: bool = False) -> CozeError | None:
@@ -235,7 +259,7 @@ class Pump(StreamPump[Increment]):
 
     def _and(self, taken: list[Increment], rest: bytes) -> list[Increment]:
         """Take the rest of a block; what is wrong with it does not take back what came before."""
-        if not self.over and self.failure is None:
+        if self.failure is None:
             try:
                 taken += self.feed(rest)
             except CozeError as error:
@@ -357,7 +381,6 @@ class Pump(StreamPump[Increment]):
                 self.over = True
                 break
             append(increment)
-            if turn.ended_by:
+            if turn.ended_by:  # what stands behind it in the same block is taken as well
                 self.over = True
-                break
         return taken

@@ -76,6 +76,13 @@ class _Stream(Generic[Item]):
         if not self._pump.over:
             raise self._pump.incomplete("it was closed")
 
+    def _check_failed(self) -> None:
+        """Raise why the work has failed, by the server's word, if it has."""
+        error = self._pump.error
+        if error is not None:
+            self._pump.identify(error)
+            raise error
+
     def _wants_farewell(self) -> bool:
         """Whether something is to be said to the server on leaving."""
         return False
@@ -190,10 +197,10 @@ class EventStream(_Stream[Item]):
                     told = pump.broken(error, closed=self._closed)
                     if told is not None:
                         raise told from error
-            if pump.error is not None:
-                pump.identify(pump.error)
-                raise pump.error
-            self._drain(body, blocks)
+            self._check_failed()
+            if late := self._drain(body, blocks):
+                yield late
+            self._check_failed()
         finally:
             self.close()
 
@@ -212,14 +219,19 @@ class EventStream(_Stream[Item]):
         if self._driver.config.retry.clock() > self._ends:
             raise self._pump.too_slow(self._request.deadline or 0)
 
-    def _drain(self, body: Body, blocks: Iterator[bytes]) -> None:
-        """Read the end of the body, so that the connection can serve again."""
+    def _drain(self, body: Body, blocks: Iterator[bytes]) -> list[Item]:
+        """Read the end of the body, so that the connection can serve again; return what it had."""
+        late: list[Item] = []
+        pump = self._pump
+        pump.excuse()
         if not body.hold.can_end:  # nothing would bound the reading
-            return
+            return late
         clock = self._driver.config.retry.clock
         with Bound(clock() + DRAIN_SECONDS, body.hold), contextlib.suppress(CozeError):
-            for _ in blocks:
-                _LOG.debug("the server sent more after the end of the stream")
+            for block in blocks:
+                late += pump.late(block)
+            late += pump.late(None)
+        return late
 
     def close(self) -> None:
         """Close the socket; a chat that is still running is cancelled on the server.
@@ -346,10 +358,10 @@ class AsyncEventStream(_Stream[Item]):
                 told = pump.broken(error, closed=self._closed)
                 if told is not None:
                     raise told from error
-            if pump.error is not None:
-                pump.identify(pump.error)
-                raise pump.error
-            await self._drain(blocks)
+            self._check_failed()
+            if late := await self._drain(blocks):
+                yield late
+            self._check_failed()
             hurry = False
         except GeneratorExit:
             hurry = False  # closed by its owner, who waits for the closing
@@ -369,11 +381,16 @@ class AsyncEventStream(_Stream[Item]):
             return await work
         raise self._pump.too_slow(self._request.deadline or 0)
 
-    async def _drain(self, blocks: Unlisted[bytes]) -> None:
-        """Read the end of the body, so that the connection can serve again."""
+    async def _drain(self, blocks: Unlisted[bytes]) -> list[Item]:
+        """Read the end of the body, so that the connection can serve again; return what it had."""
+        late: list[Item] = []
+        pump = self._pump
+        pump.excuse()
         with anyio.move_on_after(DRAIN_SECONDS), contextlib.suppress(CozeError):
-            async for _ in blocks:
-                _LOG.debug("the server sent more after the end of the stream")
+            async for block in blocks:
+                late += pump.late(block)
+            late += pump.late(None)
+        return late
 
     async def aclose(self) -> None:
         """Close the socket; a chat that is still running is cancelled on the server."""

@@ -50,7 +50,7 @@ class WorkflowPump(StreamPump[WorkflowEvent]):
         try:
             for frame in self._decoder.feed(block):
                 taken += self._take(read_workflow_events([frame]))
-                if self.over:
+                if self.run.error is not None:
                     break
         except ProtocolError as error:  # what came before it is handed out first
             self.failure = error
@@ -77,11 +77,11 @@ class WorkflowPump(StreamPump[WorkflowEvent]):
         taken: list[WorkflowEvent] = []
         for event in events:
             self.run.apply(event)
-            if self.run.error is None:
-                taken.append(event)
-            if self.run.over:
+            if self.run.over:  # what stands behind it in the same block is taken as well
                 self.over = True
+            if self.run.error is not None:
                 break
+            taken.append(event)
         return taken
 
     def broken(self, error: CozeError, *, closed: bool = False) -> CozeError | None:

@@ -139,7 +139,9 @@ class WorkflowRun:
             interrupt = event.interrupt
             if not interrupt.question and self.nodes:
                 interrupt.question = self.nodes[-1].text
-            self.interrupt, self.status, self.over = interrupt, "interrupted", True
+            # Should two nodes wait, the second asks again once the first has its answer.
+            self.interrupt = self.interrupt or interrupt
+            self.status, self.over = "interrupted", True
         elif isinstance(event, WorkflowErrorEvent):
             self.debug_url = str(event.fields.get("debug_url") or self.debug_url)
             self.fail(event.code, event.message)
@@ -163,6 +165,8 @@ class WorkflowRun:
         if node.is_end:
             self._end = node
         self.usage = message.usage or self.usage
+        if self.status == "completed":  # said behind its end
+            self._settle_output()
 
     def _settle_output(self) -> None:
         """Without a recognisable End node the last thing said is the output."""

@@ -11,6 +11,7 @@ from langchain_coze.chat_models import ChatCoze
 from langchain_coze.questions import Question, answers_to, ask_user, needs_user, questions_of
 
 if TYPE_CHECKING:
+    from langchain_coze._errors import CozeToolError
     from langchain_coze.loaders import CozeDatasetLoader
     from langchain_coze.retrievers import CozeWorkflowRetriever
     from langchain_coze.tools import CozeBotTool, CozeWorkflowTool
@@ -19,6 +20,7 @@ __all__ = [
     "ChatCoze",
     "CozeBotTool",
     "CozeDatasetLoader",
+    "CozeToolError",
     "CozeWorkflowRetriever",
     "CozeWorkflowTool",
     "Question",
@@ -34,6 +36,7 @@ __all__ = [
 _PLACES: Final = {
     "CozeBotTool": "tools",
     "CozeDatasetLoader": "loaders",
+    "CozeToolError": "_errors",
     "CozeWorkflowRetriever": "retrievers",
     "CozeWorkflowTool": "tools",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from langchain_core.utils import from_env, secret_from_env
 from pydantic import AliasChoices, ConfigDict, Field, SecretStr, model_validator
@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 else:  # what is kept of a key shows nothing of it
     Key = SecretStr | None
 
+_FROM_ENVIRONMENT: Final = secret_from_env(["COZE_API_TOKEN", "COZE_API_KEY"], default=None)
+
 
 class Connection(ModelConnection):
-    """Where Coze is, and who we are there; the clients are made at their first use."""
+    """Where Coze is, and who we are there; the clients are made at their first use.
+
+    A pickle of it holds no key: the copy reads that of the environment where it wakes.
+    """
 
     model_config = ConfigDict(
         populate_by_name=True,
@@ -27,7 +32,7 @@ class Connection(ModelConnection):
     )
 
     api_key: Key = Field(
-        default_factory=secret_from_env(["COZE_API_TOKEN", "COZE_API_KEY"], default=None),
+        default_factory=_FROM_ENVIRONMENT,
         validation_alias=AliasChoices("api_key", "token"),
     )
     base_url: str | None = Field(default_factory=from_env("COZE_API_BASE", default=None))
@@ -41,4 +46,9 @@ class Connection(ModelConnection):
         state = super().__getstate__()
         private = dict(state.get("__pydantic_private__") or {})
         private["_clients"] = {}
-        return {**state, "__pydantic_private__": private}
+        fields = self.travelling(state["__dict__"], found=_FROM_ENVIRONMENT())
+        return {**state, "__dict__": fields, "__pydantic_private__": private}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        self.__dict__["api_key"] = _FROM_ENVIRONMENT()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from langchain_core import exceptions as langchain
+from langchain_core.tools import ToolException
 
 import coze_core as coze
 
@@ -66,3 +67,28 @@ def _reduce(error: coze.CozeError) -> tuple[Any, ...]:
     Exception.__init__(plain, error.message)
     plain.__dict__.update(error.__dict__)
     return translate, (plain,)
+
+
+class CozeToolError(ToolException, RuntimeError):
+    """A tool's work has failed after it may have begun: doing it again may do its effects twice.
+
+    LangGraph's default retries leave it alone; `RetryPolicy(retry_on=ToolException)` does not.
+    """
+
+
+def tool_error(error: coze.CozeError) -> ToolException:
+    """Return the error of a tool whose request has failed so.
+
+    Args:
+        error: What a client raised.
+    """
+    return ToolException(str(error)) if _never_began(error) else CozeToolError(str(error))
+
+
+def _never_began(error: coze.CozeError) -> bool:
+    if isinstance(error, coze.APIConnectionError):
+        return not error.request_sent
+    if isinstance(error, coze.WorkflowFailedError | coze.ChatFailedError):
+        return False
+    refused = isinstance(error, coze.APIStatusError | coze.UnsupportedError)
+    return refused and not isinstance(error, coze.InternalServerError)

@@ -6,18 +6,22 @@ is in its configuration.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
-import logging
+import threading
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
+
+from coze_core.dialog import addressed
 
 T = TypeVar("T")
 _IN_A_GRAPH: Final = "__pregel_call"
 _CHECKPOINTER: Final = "__pregel_checkpointer"
-_LOG: Final = logging.getLogger("langchain_coze")
+_SCRATCHPAD: Final = "__pregel_scratchpad"  # of a node: the answers that have come so far
 
 
 def in_graph(config: RunnableConfig | None) -> bool:
@@ -38,49 +42,129 @@ def thread_of(config: RunnableConfig | None) -> str | None:
 
 
 def once(name: str, about: object, work: Callable[[], T]) -> T:
-    """Do something that must not be done again when the graph goes on after a pause.
+    """Do something that must not be done again, after a pause of the graph or by a retry.
 
     Its outcome is kept in the checkpoint, so it has to be plain data.
 
     Args:
         name: What it is called in the graph's news.
-        about: What is done, as data: a node that makes several calls at once may do them in another
-            order after a pause, and a graph counts the outcomes only.
+        about: What is done, as data: a graph only counts the outcomes of a node, which may make
+            several calls at once, in another order after a pause.
         work: What to do.
     """
     from langgraph.func import task
 
     mark = _mark(name, about)
+    node = _node()
+    known = threading.Event()
+    began = False
 
     def marked() -> tuple[str, T]:
+        nonlocal began
+        began = True
+        known.set()
         return mark, work()
 
     # Its annotations lose the type of what it wraps.
     wrap: Any = task(name=name)
-    while True:
-        whose, kept = wrap(marked)().result()
-        if whose == mark:
-            found: T = kept
-            return found
-        _not_ours(name)
+    with node.in_order:
+        while not node.kept.get(mark):
+            known.clear()
+            future = wrap(marked)()
+            future.add_done_callback(lambda _: known.set())
+            known.wait()
+            if began:  # nothing was kept
+                break
+            node.keep(*future.result())
+        else:
+            return cast("T", node.kept[mark].pop(0))
+    return cast("T", node.done(*future.result()))
 
 
 async def once_async(name: str, about: object, work: Callable[[], Awaitable[T]]) -> T:
-    """Do something that must not be done again when the graph goes on after a pause."""
+    """Do something that must not be done again; see `once`."""
     from langgraph.func import task
 
     mark = _mark(name, about)
+    node = _node()
+    known = asyncio.Event()
+    began = False
 
     async def marked() -> tuple[str, T]:
+        nonlocal began
+        began = True
+        known.set()
         return mark, await work()
 
     wrap: Any = task(name=name)
-    while True:
-        whose, kept = await wrap(marked)()
-        if whose == mark:
-            found: T = kept
-            return found
-        _not_ours(name)
+    async with node.in_order_async:
+        while not node.kept.get(mark):
+            known.clear()
+            future = wrap(marked)()
+            future.add_done_callback(lambda _: known.set())
+            await known.wait()
+            if began:
+                break
+            node.keep(*await future)
+        else:
+            return cast("T", node.kept[mark].pop(0))
+    return cast("T", node.done(*await future))
+
+
+class _Node:
+    """One run of a node with its retries, for the calls that it makes at once.
+
+    Attributes:
+        counter: What counts its outcomes. A retry counts on, and so finds nothing of what it has
+            done before; that is why it is kept here as well.
+        kept: What earlier runs of it have kept and nobody has taken yet, by mark.
+        in_order: Held while it is found out whether something was kept.
+        in_order_async: The same, on an event loop.
+    """
+
+    def __init__(self, counter: object) -> None:
+        self.counter = counter
+        self.kept: dict[str, list[Any]] = {}
+        self.in_order = threading.Lock()
+        self.in_order_async = asyncio.Lock()
+        self._done: dict[str, list[Any]] = {}
+        self._attempt: object = None
+
+    def begin(self, attempt: object) -> None:
+        """Be told which attempt asks; a new one takes what those before it have done."""
+        if attempt is not self._attempt:
+            self._attempt = attempt
+            self.kept = {mark: list(outcomes) for mark, outcomes in self._done.items()}
+
+    def keep(self, mark: str, outcome: object) -> None:
+        """Keep what somebody else has found, for whom it belongs to."""
+        self.kept.setdefault(mark, []).append(outcome)
+        self.done(mark, outcome)
+
+    def done(self, mark: str, outcome: object) -> object:
+        """Remember an outcome for further attempts, and return it."""
+        self._done.setdefault(mark, []).append(outcome)
+        return outcome
+
+
+# By the ids of their counters, which they keep alive: an id is nobody else's meanwhile.
+_NODES: Final[OrderedDict[int, _Node]] = OrderedDict()
+_MOST_NODES: Final = 256  # whose calls are still asked for, in all graphs of this process
+_GUARD: Final = threading.Lock()
+
+
+def _node() -> _Node:
+    from langgraph.config import get_config
+
+    pad = get_config()["configurable"].get(_SCRATCHPAD)
+    counter = getattr(pad, "call_counter", pad)
+    with _GUARD:
+        node = _NODES.setdefault(id(counter), _Node(counter))
+        _NODES.move_to_end(id(counter))
+        while len(_NODES) > _MOST_NODES:
+            _NODES.popitem(last=False)
+        node.begin(pad)
+    return node
 
 
 def _mark(name: str, about: object) -> str:
@@ -88,19 +172,37 @@ def _mark(name: str, about: object) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
-def _not_ours(name: str) -> None:
-    _LOG.warning(
-        "%s is called several times at once in one node of the graph, which mixes up what comes of "
-        "it after a pause: it runs again; give each call a task of its own, as create_agent does",
-        name,
-    )
-
-
 def ask(question: Mapping[str, Any]) -> Any:
-    """Pause the graph until somebody resumes it with an answer."""
+    """Pause the graph until somebody resumes it with an answer.
+
+    A node that makes several calls at once gives each answer to whoever asks next, and its calls
+    ask in any order. So an answer that is addressed to another question is passed over, and one to
+    ours may have been passed over by another call.
+
+    Args:
+        question: The question, with its id.
+    """
+    from langgraph.config import get_config
+    from langgraph.errors import GraphInterrupt
     from langgraph.types import interrupt
 
-    return interrupt(dict(question))
+    id = question["id"]
+    with _GUARD:  # nothing waits in here; two at a time would mix up the places of the answers
+        try:
+            while True:
+                given = interrupt(dict(question))
+                answers = addressed(given)
+                if answers is None:
+                    return given
+                if id in answers:
+                    return answers[id]
+        except GraphInterrupt:
+            pad = get_config()["configurable"].get(_SCRATCHPAD)
+            for given in getattr(pad, "resume", ()):
+                answers = addressed(given) or {}
+                if id in answers:
+                    return answers[id]
+            raise
 
 
 def tell(news: Mapping[str, Any]) -> None:

@@ -26,6 +26,7 @@ from coze_core.dialog import (
 )
 from langchain_coze import _langgraph as graph
 from langchain_coze._connection import Connection
+from langchain_coze._errors import CozeToolError, tool_error
 
 PROGRESS: Final = "coze_workflow_progress"
 DELTA: Final = "coze_bot_delta"
@@ -209,7 +210,7 @@ class CozeWorkflowTool(Connection, BaseTool):
             try:
                 return stretch(self.client, call, after=after, on_progress=tell)
             except CozeError as error:
-                raise ToolException(str(error)) from error
+                raise tool_error(error) from error
 
         return graph.once(self.name, _about(call, after), work) if in_graph else work()
 
@@ -253,7 +254,7 @@ class CozeWorkflowTool(Connection, BaseTool):
             try:
                 return await stretch_async(self.async_client, call, after=after, on_progress=tell)
             except CozeError as error:
-                raise ToolException(str(error)) from error
+                raise tool_error(error) from error
 
         if not in_graph:
             return await work()
@@ -367,7 +368,7 @@ class CozeBotTool(Connection, BaseTool):
                 for piece in stream.text():
                     dispatch_custom_event(DELTA, {"bot_id": self.bot_id, "text": piece})
         except CozeError as error:
-            raise ToolException(str(error)) from error
+            raise tool_error(error) from error
         return self._told(stream.turn, config)
 
     async def _arun(self, message: str, *, config: RunnableConfig) -> tuple[str, dict[str, Any]]:
@@ -376,7 +377,7 @@ class CozeBotTool(Connection, BaseTool):
                 async for piece in stream.text():
                     await adispatch_custom_event(DELTA, {"bot_id": self.bot_id, "text": piece})
         except CozeError as error:
-            raise ToolException(str(error)) from error
+            raise tool_error(error) from error
         return self._told(stream.turn, config)
 
 
@@ -394,8 +395,8 @@ def _is_made(schema: type) -> bool:
     return schema.__module__.startswith("coze_core.")
 
 
-def _unanswered(question: WorkflowQuestion) -> ToolException:
-    return ToolException(
+def _unanswered(question: WorkflowQuestion) -> CozeToolError:
+    return CozeToolError(
         f"the workflow asks: {question['text'] or question['required']}. Run the tool in a "
         f"LangGraph graph with a checkpointer, or give it on_question= / 工作流需要用户回答，"
         f"请在带 checkpointer 的 LangGraph 中运行，或传入 on_question="

@@ -8,8 +8,9 @@ from llamaindex_coze.base import Coze
 from llamaindex_coze.readers import CozeDatasetReader
 
 if TYPE_CHECKING:
+    from llamaindex_coze.events import CozeProgressEvent, CozeQuestionEvent
     from llamaindex_coze.retrievers import CozeWorkflowRetriever
-    from llamaindex_coze.tools import CozeProgressEvent, CozeQuestionEvent, CozeToolSpec
+    from llamaindex_coze.tools import CozeToolSpec
 
 __all__ = [
     "Coze",
@@ -22,8 +23,8 @@ __all__ = [
 ]
 # Those who only chat do not pay for these.
 _PLACES: Final = {
-    "CozeProgressEvent": "tools",
-    "CozeQuestionEvent": "tools",
+    "CozeProgressEvent": "events",
+    "CozeQuestionEvent": "events",
     "CozeToolSpec": "tools",
     "CozeWorkflowRetriever": "retrievers",
 }

@@ -35,8 +35,11 @@ class CozeBotTool(CozeTool):
         self._bot_id = bot_id
         self._user_id = user_id
         self._conversation_id = conversation_id
-        about = ToolMetadata(name=name, description=description, fn_schema=_Message)
+        about = ToolMetadata(name=name, description=description, fn_schema=self._schema())
         super().__init__(clients, about)
+
+    def _schema(self) -> type[BaseModel]:
+        return _Message
 
     def _chat(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         checked = cast("_Message", self._checked(arguments))

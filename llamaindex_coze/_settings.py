@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -121,11 +122,16 @@ class CozeSettings(ModelSettings, ModelConnection, FunctionCallingLLM):
         return {**super().to_payload(), "model": self.model, "bot_id": self.bot_id}
 
     def __getstate__(self) -> dict[str, Any]:
+        # The base class leaves out what cannot be pickled. That must not be the credential: the
+        # copy would work for another account, that of its environment.
+        pickle.dumps(self.auth)
         clients, self._clients = self._clients, {}
         try:
-            return super().__getstate__()
+            state = super().__getstate__()
         finally:
             self._clients = clients
+        # Without a key the copy reads that of the environment where it wakes.
+        return {**state, "__dict__": self.travelling(state["__dict__"])}
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> CozeSettings:
         clients, self._clients = self._clients, {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -45,6 +46,22 @@ class CozeTool(FunctionTool):
         if ctx is not None:
             name = self.metadata.get_name()
             ctx.write_event_to_stream(CozeProgressEvent(tool=name, text=text, node=node))
+
+    def _schema(self) -> type[BaseModel]:
+        """Make the schema of what is taken."""
+        raise NotImplementedError
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The schema may be a class made at run time, which pickles cannot find again.
+        told, schema = self.metadata, self.metadata.fn_schema
+        if schema is not None and schema.__module__.startswith("coze_core."):
+            told = dataclasses.replace(told, fn_schema=None)
+        return {**self.__dict__, "_metadata": told}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.metadata.fn_schema is None:
+            self.metadata.fn_schema = self._schema()
 
 
 def no_positions(args: tuple[Any, ...]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from llama_index.core.tools import ToolMetadata, ToolOutput
 from llama_index.core.workflow import Context
+from pydantic import BaseModel
 
 from coze_core import ModelClients, WorkflowInfo
 from coze_core.dialog import (
@@ -24,6 +25,7 @@ from coze_core.dialog import (
 )
 from llamaindex_coze._kept_run import KeptRun
 from llamaindex_coze._tool import CozeTool, no_positions
+from llamaindex_coze.events import CozeQuestionEvent
 
 
 class CozeWorkflowTool(CozeTool):
@@ -49,8 +51,12 @@ class CozeWorkflowTool(CozeTool):
         self._on_question = on_question
         called = name or tool_name(info.detail.workflow_name, f"workflow_{call.workflow_id}")
         told = description or info.detail.description or f"Runs the workflow {called}."
-        schema = arguments_model(called, self._inputs)
-        super().__init__(clients, ToolMetadata(name=called, description=told, fn_schema=schema))
+        about = ToolMetadata(name=called, description=told)
+        super().__init__(clients, about)
+        about.fn_schema = self._schema()
+
+    def _schema(self) -> type[BaseModel]:
+        return arguments_model(self.metadata.get_name(), self._inputs)
 
     def _filled(self, arguments: Mapping[str, Any]) -> WorkflowCall:
         checked = self._checked(arguments)
@@ -102,23 +108,23 @@ class CozeWorkflowTool(CozeTool):
         # then is kept in its store, and not done again.
         kept = None if ctx is None else KeptRun(ctx, self.metadata.get_name(), kwargs)
         record = await kept.load() if kept else None
-        after: tuple[RunRecord, object] | None = None
-        while True:
-            if record is None:
-                client = self._from.async_client
-                record = await stretch_async(client, call, after=after, on_progress=tell)
-            if record["interrupt"] is None:
-                if kept:
-                    await kept.forget()
-                return self._output(kwargs, record["text"], record)
-            question = question_of(record)
+        if record is None:
+            record = await stretch_async(self._from.async_client, call, on_progress=tell)
+        while record["interrupt"] is not None:
+            question, asked = question_of(record), record
             if kept is not None and self._on_question is None:
-                await kept.save(record)
-                after = record, await kept.ask(question, record)
+                await kept.save(asked)
+                answer = await kept.ask(_question_event(question), question["id"])
             else:
                 answer = self._answer(question)
-                after = record, await answer if isinstance(answer, Awaitable) else answer
-            record = None
+                answer = await answer if isinstance(answer, Awaitable) else answer
+
+            async def go_on(after: tuple[RunRecord, object] = (asked, answer)) -> RunRecord:
+                client = self._from.async_client
+                return await stretch_async(client, call, after=after, on_progress=tell)
+
+            record = await (kept.once(asked, go_on) if kept else go_on())
+        return self._output(kwargs, record["text"], record)
 
     def _answer(self, question: WorkflowQuestion) -> Any:
         if self._on_question is None:
@@ -128,3 +134,12 @@ class CozeWorkflowTool(CozeTool):
                 f"异步运行，或传入 on_question="
             )
         return self._on_question(question)
+
+
+def _question_event(question: WorkflowQuestion) -> Callable[[str], CozeQuestionEvent]:
+    def make(waiter_id: str) -> CozeQuestionEvent:
+        return CozeQuestionEvent(
+            prefix=question["text"], question=dict(question), waiter_id=waiter_id
+        )
+
+    return make

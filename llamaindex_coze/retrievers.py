@@ -9,11 +9,11 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 from pydantic import SecretStr
 
-from coze_core import ModelClients, Timeouts
+from coze_core import ConnectedClients, Timeouts
 from coze_core.dialog import Passage, WorkflowSearch
 
 
-class CozeWorkflowRetriever(ModelClients, BaseRetriever):
+class CozeWorkflowRetriever(ConnectedClients, BaseRetriever):
     """Retrieves nodes with a workflow of yours, such as one with a knowledge node.
 
     The workflow takes the query as one of its inputs and gives a list: of texts, or of objects

@@ -9,7 +9,7 @@ from llama_index.core.tools import FunctionTool
 from llama_index.core.tools.tool_spec.base import BaseToolSpec
 from pydantic import SecretStr
 
-from coze_core import ModelClients, Timeouts, WorkflowInfo
+from coze_core import ConnectedClients, Timeouts, WorkflowInfo
 from coze_core.dialog import WorkflowCall, WorkflowQuestion, tool_name
 from llamaindex_coze._bot_tool import CozeBotTool
 from llamaindex_coze._workflow_tool import CozeWorkflowTool
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-class CozeToolSpec(ModelClients, BaseToolSpec):
+class CozeToolSpec(ConnectedClients, BaseToolSpec):
     """Workflows and bots of Coze as tools of LlamaIndex agents.
 
     Args:

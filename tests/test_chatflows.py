@@ -1,14 +1,16 @@
 """A chatflow as a chat model, in both frameworks: the same dialogue through another endpoint."""
 
 import json
+from pathlib import Path
 
+import httpx
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from llama_index.core.base.llms.types import ChatMessage
 from pydantic import BaseModel
 
 from coze_core.emulator import FollowUp, Parameter, Workflow
-from langchain_coze import ChatCoze
+from langchain_coze import ChatCoze, questions_of
 from llamaindex_coze import Coze
 
 CHAT = "/v1/workflows/chat"
@@ -164,3 +166,52 @@ async def test_awaiting_is_the_same(made):
 @pytest.fixture
 def anyio_backend():
     return "asyncio"
+
+
+# -- servers that say in another way that they wait for an answer
+
+RECORDED = Path(__file__).parent / "streams" / "studio_chatflow_requires_action.sse"
+
+
+def ask_twice(kind, **options):
+    """Ask a chatflow, and answer what it asks."""
+    model = kind(workflow_id="1", app_id="2", user_id="ann", **options)
+    if kind is ChatCoze:
+        first = model.invoke("coffee")
+        model.invoke([HumanMessage("coffee"), first, HumanMessage("large")])
+        return first.response_metadata["finish_reason"], len(questions_of(first))
+    asked = model.chat([ChatMessage("coffee")]).message
+    model.chat([ChatMessage("coffee"), asked, ChatMessage("large")])
+    return "question", 1
+
+
+@pytest.mark.parametrize("kind", [ChatCoze, Coze])
+def test_a_chatflow_that_waits_without_saying_why_asks(kind):
+    sent = []
+
+    def answer(request):
+        sent.append((request.url.path, json.loads(request.content)))
+        head = {"content-type": "text/event-stream"}
+        return httpx.Response(200, headers=head, content=RECORDED.read_bytes())
+
+    transport = httpx.MockTransport(answer)
+    assert ask_twice(kind, api_key="pat_x", transport=transport) == ("question", 1)
+    # The answer alone, to the chat that waits: which is not cancelled on the way.
+    assert [path for path, _ in sent] == [CHAT, CHAT]
+    assert sent[1][1]["conversation_id"] == "2"
+    assert [m["content"] for m in sent[1][1]["additional_messages"]] == ["large"]
+
+
+@pytest.mark.parametrize("kind", [ChatCoze, Coze])
+def test_a_chatflow_of_studio_that_gets_its_answer_is_not_cancelled(kind, studio):
+    where = {"api_key": studio.token, "base_url": studio.base_url, "app_id": "77"}
+    model = kind(workflow_id=studio.workflow_id("order"), user_id="ann", **where)
+    if kind is ChatCoze:
+        first = model.invoke("coffee")
+        second = model.invoke([HumanMessage("coffee"), first, HumanMessage("large")]).text
+    else:
+        asked = model.chat([ChatMessage("coffee")]).message
+        history = [ChatMessage("coffee"), asked, ChatMessage("large")]
+        second = model.chat(history).message.content
+    assert second == "One large coffee, coming up."
+    assert [request.path for request in studio.requests] == [CHAT, CHAT]

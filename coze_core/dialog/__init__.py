@@ -49,6 +49,7 @@ from coze_core.dialog._workflow_stretch import WorkflowCall, stretch, stretch_as
 from coze_core.dialog._workflow_tool import (
     RunRecord,
     WorkflowQuestion,
+    addressed,
     question_of,
     tool_inputs,
     tool_name,
@@ -89,6 +90,7 @@ __all__ = [
     "WorkflowQuestion",
     "WorkflowSearch",
     "WrittenCall",
+    "addressed",
     "arguments_model",
     "ask_of",
     "bot_of_id",

@@ -105,6 +105,8 @@ class Outcome:
         before = self._before
         # Frameworks count a message's state as tokens and show it to models: as little as it takes.
         waits = turn.status == "requires_action"
+        # A chatflow has no tools that it could wait for: it asks, though not all say so besides.
+        paused = turn.interrupted or (waits and options.chatflow is not None)
         serves = options.history == "server" or options.conversation_id is not None
         answers = (*(before.answers if before else ()), *turn.message_ids)
         answer = Entry("assistant", text, tool_calls=made)
@@ -115,7 +117,7 @@ class Outcome:
             turn.status,
             tuple(self._pending),
             tuple(call.id for call in calls if call.id not in native),
-            turn.interrupted and not self._pending,
+            paused and not self._pending,
             digest([*entries, answer]) if serves else "",
             said if serves else "",
             answers if waits else (),

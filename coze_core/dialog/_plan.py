@@ -254,7 +254,9 @@ def _abandoned(entries: Sequence[Entry], options: PlanOptions) -> Marker | None:
         return None
     last = next((entry for entry in reversed(entries) if entry.role == "assistant"), None)
     marker = own_marker(last, options) if last is not None else None
-    return marker if marker is not None and marker.status == "requires_action" else None
+    if marker is None or marker.interrupted:  # what pauses to ask gets its answer, and goes on
+        return None
+    return marker if marker.status == "requires_action" else None
 
 
 def _answered(entries: Sequence[Entry], options: PlanOptions) -> bool:

@@ -17,6 +17,7 @@ from coze_core._workflow_run import WorkflowRun
 _NAME: Final = re.compile(r"[^A-Za-z0-9_-]+")
 # Filled in by the platform, whatever a caller sends (protocol notes, section 6.6).
 _NOT_FOR_MODELS: Final = frozenset({"USER_INPUT", "CONVERSATION_NAME"})
+_QUESTION: Final = "coze:"  # before the ids of questions: no input node asks for such a value
 
 
 class RunRecord(TypedDict):
@@ -44,11 +45,13 @@ class WorkflowQuestion(TypedDict):
     """What a workflow wants to know before it goes on.
 
     Attributes:
+        id: Tells it from all other questions; an answer may be addressed by it, see `addressed`.
         kind: `question`, `input`, `local_plugin`, `oauth` or `other`.
         text: What it says.
         required: The JSON schema of what an input node asks for, or None: then text will do.
     """
 
+    id: str
     workflow_id: str
     kind: str
     text: str
@@ -137,12 +140,31 @@ def question_of(record: RunRecord) -> WorkflowQuestion:
     interrupt = cast("Interrupt", interrupt_of(record))
     required = interrupt.required_parameters
     return WorkflowQuestion(
+        id=f"{_QUESTION}{interrupt.event_id}",
         workflow_id=record["workflow_id"],
         kind=interrupt.kind,
         text=interrupt.question or interrupt.data,
         node=interrupt.node_title,
         required=object_schema(required) if required else None,
     )
+
+
+def addressed(given: object) -> Mapping[str, object] | None:
+    """Return answers by the ids of their questions; None if an answer is not addressed.
+
+    Args:
+        given: What somebody answered.
+
+    Example:
+        >>> addressed({"coze:1/2": "Rome"})
+        {'coze:1/2': 'Rome'}
+        >>> addressed("Rome"), addressed({"city": "Rome"})
+        (None, None)
+    """
+    if not isinstance(given, Mapping) or not given:
+        return None
+    ids = all(isinstance(key, str) and key.startswith(_QUESTION) for key in given)
+    return cast("Mapping[str, object]", given) if ids else None
 
 
 def progress_of(workflow_id: str, event: WorkflowEvent) -> dict[str, Any] | None:

@@ -110,14 +110,14 @@ class JWTAuth(RenewingAuth):
         other.key = other._key_of(other._name())
         return other
 
-    def _name(self) -> list[str]:
+    def _name(self) -> list[tuple[str, str]]:
         """Return what tells this credential's tokens from others' of the same app."""
-        parts = [] if self._path == TOKEN_PATH else [f"path={self._path}"]
+        parts = [] if self._path == TOKEN_PATH else [("path", self._path)]
         if self.session_name is not None:
-            parts.append(f"session={self.session_name}")
+            parts.append(("session", self.session_name))
         if self._scope is not None or self._session_context is not None:
             said = json.dumps([self._scope, self._session_context], sort_keys=True, default=str)
-            parts.append(f"scope={hashlib.sha256(said.encode()).hexdigest()[:16]}")
+            parts.append(("scope", hashlib.sha256(said.encode()).hexdigest()[:16]))
         return parts
 
     def _fetch(self, stored: OAuthToken | None) -> Flow[Granted]:  # noqa: ARG002 - never renewed

@@ -5,8 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final, TypeVar
+
+T = TypeVar("T")
+
+_BUSY_SECONDS: Final = 2.0  # that a file may be in somebody's way
+_LOOK_AGAIN: Final = 0.01
 
 if sys.platform == "win32":
     import msvcrt
@@ -53,3 +60,26 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def put_in_place(new: Path, path: Path) -> None:
+    """Put a new version of a file in the place of the old one."""
+    _patiently(lambda: new.replace(path))
+
+
+def read_whole(path: Path) -> bytes:
+    """Read a file that is replaced by others meanwhile."""
+    return _patiently(path.read_bytes)
+
+
+def _patiently(work: Callable[[], T]) -> T:
+    # Windows replaces no file that somebody has open, and opens none that is being replaced: both
+    # take an instant, and both look like a missing permission. Elsewhere a permission is missing.
+    ends = time.monotonic() + (_BUSY_SECONDS if sys.platform == "win32" else 0.0)
+    while True:
+        try:
+            return work()
+        except PermissionError:
+            if time.monotonic() >= ends:
+                raise
+        time.sleep(_LOOK_AGAIN)

@@ -23,7 +23,7 @@ from coze_core.oauth._stores import MemoryStore, TokenStore
 
 _LOG: Final = logging.getLogger("coze_core")
 _LOCK_WAIT: Final = 0.05  # seconds between two looks at a lock of another process
-_LOCK_PATIENCE: Final = 30.0  # seconds, after which the other one is taken for stuck
+LOCK_SECONDS: Final = 30.0  # after which another process is taken for stuck
 _LATER: Final = 5.0  # seconds until a renewal is tried again that failed ahead of time
 
 
@@ -47,27 +47,35 @@ class RenewingAuth:
         store: Where tokens are kept; in memory only if None.
         leeway: Renew this many seconds before a token ends; by the token's life if None.
         clock: Seconds since 1970.
+        lock_timeout: Wait this many seconds for another process that renews the same token.
     """
+
+    # Whether fetching a token spends the one before: then no two may do it at the same time.
+    _spends = False
 
     def __init__(
         self,
         *,
-        name: Iterable[str],
+        name: Iterable[tuple[str, str]],
         client_id: str,
         base_url: str | None,
         region: str | None,
         store: TokenStore | None,
         leeway: float | None,
         clock: Callable[[], float],
+        lock_timeout: float = LOCK_SECONDS,
     ) -> None:
         if not client_id.strip():
             raise ValueError("client_id must not be empty: it is the OAuth app's id")
         if leeway is not None and leeway < 0:
             raise ValueError("leeway must not be negative: it is in seconds before the end")
+        if not lock_timeout >= 0:
+            raise ValueError("lock_timeout must not be negative: it is in seconds")
         self.client_id = client_id.strip()
         self.base_url = resolve_base_url(base_url, region)
         self.store = store if store is not None else MemoryStore()
         self.leeway = leeway
+        self.lock_timeout = lock_timeout
         self._clock = clock
         self._kept: Kept | None = None
         self._quiet_until = 0.0
@@ -85,10 +93,11 @@ class RenewingAuth:
     def __deepcopy__(self, memo: object) -> Self:
         return self  # a second one would renew beside the first, and spend its refresh token
 
-    def _key_of(self, name: Iterable[str]) -> str:
+    def _key_of(self, name: Iterable[tuple[str, str]]) -> str:
         host = self.base_url.split("://", 1)[1]
-        # Whatever is in a part, two names that differ have keys that differ.
-        return "|".join([host, self.client_id, *(quote(part, safe="=@") for part in name)])
+        # Whatever is in a part, and of whatever kind, two names that differ have keys that differ.
+        parts = [f"{kind}={quote(part, safe='')}" for kind, part in name]
+        return "|".join([host, quote(self.client_id, safe=""), *parts])
 
     # -- what a client asks
 
@@ -137,10 +146,30 @@ class RenewingAuth:
             stored = yield from self._load()
             if self._take(stored, stale):
                 return
+            if self._spends and not locked:
+                self._wait_longer(stale)
+                return
             yield from self._renew(stored, stale)
         finally:
             if locked:
                 self.store.unlock(self.key)
+
+    def _wait_longer(self, stale: str | None) -> None:
+        """Go on with the old token while another process renews it, if it is good.
+
+        Raises:
+            OAuthError: It is not. Going on would spend a refresh token twice, which signs out.
+        """
+        error = OAuthError(
+            f"another process has been renewing this token for {self.lock_timeout:g} seconds",
+            error="lock_held",
+            retryable=True,
+            hint_en=f"End the process that hangs with the lock of {self.store!r}, or raise "
+            "lock_timeout=.",
+            hint_zh=f"另一进程长时间占用 {self.store!r} 的锁，请结束该进程，或调大 lock_timeout=。",
+        )
+        if not self._may_wait(error, stale):
+            raise error
 
     def _load(self) -> Flow[OAuthToken | None]:
         if self._unsaved is not None:
@@ -212,11 +241,11 @@ class RenewingAuth:
         return True
 
     def _lock(self) -> Flow[bool]:
-        """Keep other processes from renewing at the same time, as far as the store can."""
-        ends = time.monotonic() + _LOCK_PATIENCE
+        """Keep other processes from renewing at the same time; False if one of them hangs."""
+        ends = time.monotonic() + self.lock_timeout
         while not (yield from work(lambda: self.store.try_lock(self.key))):
-            if time.monotonic() > ends:
-                _LOG.warning("another process holds the token's lock for too long; going on")
+            if time.monotonic() >= ends:
+                _LOG.warning("another process has held the lock of a token for too long")
                 return False
             yield from sleep(_LOCK_WAIT)
         return True

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, runtime_checkable
 
 from coze_core.oauth._grants import OAuthToken
-from coze_core.oauth._locks import lock, sync_folder, unlock
+from coze_core.oauth._locks import lock, put_in_place, read_whole, sync_folder, unlock
 
 _LOG: Final = logging.getLogger("coze_core")
 _OWNER_ONLY: Final = 0o600
@@ -98,7 +98,8 @@ class FileStore:
     """Keeps tokens in a file that only its owner can read, safe against a crash at any moment.
 
     A new version is written beside the file, flushed to the disk and then put in its place, so
-    that there is always a whole one. Processes that share the file renew one after the other.
+    that there is always a whole one. Processes that share the file renew one after the other; their
+    locks are empty files beside it, which stay there and are good for the next renewal.
 
     Args:
         path: The file; `coze-bridge/tokens.json` in the user's configuration folder if None.
@@ -155,7 +156,7 @@ class FileStore:
 
     def _read(self) -> dict[str, Any]:
         try:
-            content = self.path.read_bytes()
+            content = read_whole(self.path)
             self._close_to_others()
         except FileNotFoundError:
             return {}
@@ -199,7 +200,7 @@ class FileStore:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).replace(self.path)
+            put_in_place(Path(name), self.path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise

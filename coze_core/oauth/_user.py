@@ -23,7 +23,7 @@ from coze_core.oauth._grants import (
     ask,
     ask_device_code,
 )
-from coze_core.oauth._renewing import RenewingAuth
+from coze_core.oauth._renewing import LOCK_SECONDS, RenewingAuth
 from coze_core.oauth._stores import TokenStore
 
 Secret: TypeAlias = str | Callable[[], str]
@@ -74,6 +74,8 @@ class UserAuth(RenewingAuth):
         store: Where tokens are kept; in memory only if None.
         leeway: Renew this many seconds before a token ends; 30 for the usual life if None.
         clock: Seconds since 1970.
+        lock_timeout: Wait this many seconds for another process that renews the same token; after
+            that, requests fail with `OAuthError` unless the old token is still good.
 
     Raises:
         ValueError: A setting that cannot be.
@@ -87,6 +89,8 @@ class UserAuth(RenewingAuth):
 
     Protocol: sections 7.4 and 7.5.
     """
+
+    _spends = True  # its refresh token
 
     def __init__(
         self,
@@ -102,17 +106,19 @@ class UserAuth(RenewingAuth):
         store: TokenStore | None = None,
         leeway: float | None = None,
         clock: Callable[[], float] = time.time,
+        lock_timeout: float = LOCK_SECONDS,
     ) -> None:
         if client_secret is not None and not callable(client_secret) and not client_secret.strip():
             raise ValueError("client_secret must not be empty; leave it out for PKCE or a device")
         super().__init__(
-            name=[account],
+            name=[("account", account)],
             client_id=client_id,
             base_url=base_url,
             region=region,
             store=store,
             leeway=leeway,
             clock=clock,
+            lock_timeout=lock_timeout,
         )
         self.account = account
         self.redirect_uri = redirect_uri
@@ -129,7 +135,7 @@ class UserAuth(RenewingAuth):
         other = object.__new__(UserAuth)
         other.__dict__.update(RenewingAuth.__getstate__(self))
         other.account, other._initial = account, None
-        other.key = self._key_of([account])
+        other.key = self._key_of([("account", account)])
         return other
 
     # -- the user's way in

@@ -160,7 +160,8 @@ def test_detect_tells_what_a_server_can_do(emulator, studio):
     assert paths(studio) == [PROBE]
 
 
-def test_the_public_hosts_and_what_is_told_need_no_request():
+def test_the_public_hosts_and_what_is_told_need_no_request(monkeypatch):
+    monkeypatch.setenv("COZE_API_TOKEN", "pat_x")
     for options, server in (
         ({}, "cloud"),
         ({"region": "cn"}, "cloud"),

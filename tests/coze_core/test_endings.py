@@ -76,7 +76,7 @@ def test_what_comes_before_an_event_that_cannot_be_read_is_yielded():
         assert kind is ProtocolError
 
 
-def test_what_comes_after_the_end_is_not_read():
+def test_rubbish_behind_the_end_does_no_harm():
     bad = event("conversation.message.completed", "{")
     for got, turn, kind in pieces(CREATED + completed("a") + COMPLETED + DONE + bad):
         assert (got, turn.status, kind) == (["a"], "completed", None)

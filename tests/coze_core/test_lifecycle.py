@@ -98,7 +98,8 @@ def test_a_thousand_streams_at_once_on_one_loop(emulator, ask):
 
 
 @pytest.mark.parametrize("kind", [CozeClient, AsyncCozeClient])
-def test_a_client_is_pickled_before_and_after_use(emulator, ask, kind):
+def test_a_client_is_pickled_before_and_after_use(emulator, ask, kind, monkeypatch):
+    monkeypatch.setenv("COZE_API_TOKEN", emulator.token)
     client = kind(emulator.token, base_url=emulator.base_url, max_retries=5)
     for _ in range(2):
         for twin in (pickle.loads(pickle.dumps(client)), copy.deepcopy(client), copy.copy(client)):

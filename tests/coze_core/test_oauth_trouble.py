@@ -470,6 +470,84 @@ def test_whoever_is_refused_takes_the_token_that_another_process_has_got_meanwhi
         assert auth.token() == "czu_new"
 
 
+@pytest.fixture
+def held(tmp_path):
+    """A store, and another process's lock on the token of the user "app"."""
+    path = tmp_path / "tokens.json"
+    other = FileStore(path)
+    keys = []
+
+    def hold(auth):
+        assert other.try_lock(auth.key)
+        keys.append(auth.key)
+        return auth
+
+    yield FileStore(path), hold
+    for key in keys:
+        other.unlock(key)
+
+
+def test_a_refresh_token_is_not_spent_while_another_process_holds_its_lock(held):
+    store, hold = held
+    with Tokens() as tokens:
+        auth = hold(tokens.user(store=store, lock_timeout=0.2))
+        with CozeClient(auth=auth) as client, pytest.raises(OAuthError) as caught:
+            client.users.me()
+        assert tokens.asked == []
+        error = caught.value
+        assert (error.error, error.retryable) == ("lock_held", True)
+        assert "lock_timeout" in error.hint
+        assert "进程" in error.hint
+
+        async def awaiting():
+            async with AsyncCozeClient(auth=auth) as client:
+                await client.users.me()
+
+        with pytest.raises(OAuthError, match=r"0\.2 seconds"):
+            asyncio.run(awaiting())
+        assert tokens.asked == []
+
+
+def test_a_token_that_the_holder_of_the_lock_has_stored_is_taken(held):
+    store, hold = held
+    with Tokens() as tokens:
+        auth = hold(tokens.user(store=store, lock_timeout=0.5))
+        later = threading.Timer(
+            0.1, lambda: store.save(auth.key, OAuthToken("czu_new", time.time() + 900, "other"))
+        )
+        later.start()
+        with CozeClient(auth=auth) as client:
+            assert client.users.me().user_name == "ann"
+        later.join()
+        assert (tokens.asked, auth.token()) == ([], "czu_new")
+
+
+def test_an_old_token_that_is_still_good_serves_while_the_lock_is_held(held):
+    store, hold = held
+    with Tokens() as tokens:
+        soon = OAuthToken("czu_old", time.time() + 20, R0)
+        auth = hold(tokens.user(token=soon, store=store, lock_timeout=0.1))
+        with CozeClient(auth=auth) as client:
+            assert client.users.me().user_name == "ann"
+        assert (tokens.asked, auth.token()) == ([], "czu_old")
+
+
+def test_where_nothing_is_spent_a_lock_that_is_held_for_long_stops_nobody(held, monkeypatch):
+    store, hold = held
+    with Tokens() as tokens:
+        auth = hold(_jwt(store=store, base_url=tokens.server.base_url))
+        monkeypatch.setattr(auth, "lock_timeout", 0.1)
+        with CozeClient(auth=auth) as client:
+            assert client.users.me().user_name == "ann"
+        assert len(tokens.asked) == 1
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan")])
+def test_a_wait_for_the_lock_that_cannot_be_is_refused(seconds):
+    with pytest.raises(ValueError, match="lock_timeout"):
+        UserAuth("app", lock_timeout=seconds)
+
+
 def _jwt(**options):
     return JWTAuth("app", private_key=key_pair()[0], public_key_id="kid", **options)
 
@@ -489,6 +567,22 @@ def test_no_two_credentials_that_differ_are_kept_under_one_key():
         users.key,
         users.for_account("a").for_account("b").key,
         users.for_account("a").key,
+        # Names that read like another kind, another part or another app.
+        *(
+            UserAuth(app, account=account).key
+            for app in ("app", "app|account=default")
+            for account in (
+                "default",
+                "session=a",
+                "account=a",
+                "a|session=b",
+                "path=a",
+                "a%7Cb",
+                "",
+            )
+        ),
+        *(_jwt(session_name=name).key for name in ("", "a|scope=b", "session=a", "a%7Cb")),
+        JWTAuth("app|session=a", private_key=key_pair()[0], public_key_id="kid").key,
     ]
     assert len(set(keys)) == len(keys)
     assert _jwt(session_name="a").for_session("b").key == _jwt(session_name="b").key

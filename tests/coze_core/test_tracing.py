@@ -462,8 +462,9 @@ def test_the_content_of_workflows_and_tool_outputs_is_there_where_it_is_wanted(e
 
 
 def test_options_keep_the_tracing_and_a_provider_of_ones_own_is_not_pickled(
-    traced, emulator, ask, spans
+    traced, emulator, ask, spans, monkeypatch
 ):
+    monkeypatch.setenv("COZE_API_TOKEN", emulator.token)
     traced.with_options(timeout=5).chat.stream(**ask("Hello", "echo")).until_done()
     assert len(spans.of("chat")) == 1
     with pytest.raises(TypeError, match="set_tracer_provider"):

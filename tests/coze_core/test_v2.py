@@ -495,7 +495,8 @@ def test_a_deadline_ends_a_stream(v2, ask):
         v2.chat.stream(**ask("go", "slow", deadline=0.3)).until_done()
 
 
-def test_the_version_is_kept_by_copies_and_pickles(emulator, ask, v2):
+def test_the_version_is_kept_by_copies_and_pickles(emulator, ask, v2, monkeypatch):
+    monkeypatch.setenv("COZE_API_TOKEN", emulator.token)
     for client in (v2.with_options(max_retries=0), pickle.loads(pickle.dumps(v2))):
         assert client.protocol == "v2"
         assert client.chat.stream(**ask("What is 2 + 3?")).until_done().answer == "2 + 3 = 5"

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from framework_models import models_of
 
-from langchain_coze import ChatCoze
+from coze_core.emulator import Workflow
+from langchain_coze import ChatCoze, CozeWorkflowTool
 
 
 @pytest.fixture
@@ -43,3 +44,19 @@ WAYS = {
 def ask(request):
     """One of the four ways to ask a model for a message."""
     return WAYS[request.param]
+
+
+@pytest.fixture
+def tool_of(emulator):
+    def make(name="weather", **options):
+        if callable(name):
+            workflow = Workflow(name.__name__, name, inputs=options.pop("inputs", {}))
+            name = emulator.add_workflow(workflow).name
+        return CozeWorkflowTool.from_workflow(
+            emulator.workflow_id(name),
+            api_key=emulator.token,
+            base_url=emulator.base_url,
+            **options,
+        )
+
+    return make

@@ -366,7 +366,8 @@ def test_one_failure_in_a_batch_stays_alone(emulator, model):
     assert isinstance(found[1], ValueError)
 
 
-def test_a_model_is_pickled_and_copied_before_and_after_use(make):
+def test_a_model_is_pickled_and_copied_before_and_after_use(make, emulator, monkeypatch):
+    monkeypatch.setenv("COZE_API_TOKEN", emulator.token)
     model = make(stop=["END"])
     for _ in range(2):
         for twin in (

@@ -353,7 +353,10 @@ def test_what_is_told_of_a_model_holds_no_secret(make):
     assert SECRET not in str(caught.value)
 
 
-def test_a_model_is_pickled_copied_and_stored_before_and_after_use(make, caplog):
+def test_a_model_is_pickled_copied_and_stored_before_and_after_use(
+    make, caplog, emulator, monkeypatch
+):
+    monkeypatch.setenv("COZE_API_TOKEN", emulator.token)
     llm = make(talks)
     for _ in range(2):
         stored = Coze.from_dict({**llm.to_dict(), "api_key": llm.api_key})

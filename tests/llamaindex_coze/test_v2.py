@@ -135,7 +135,8 @@ def test_media_are_refused_before_anything_is_sent(ask, emulator, old):
     assert emulator.requests == []
 
 
-def test_the_version_is_part_of_the_model(emulator, old):
+def test_the_version_is_part_of_the_model(emulator, old, monkeypatch):
+    monkeypatch.setenv("COZE_API_TOKEN", emulator.token)
     llm = old()
     dumped = {**llm.to_dict(), "api_key": emulator.token}
     for twin in (pickle.loads(pickle.dumps(llm)), copy.deepcopy(llm), Coze.from_dict(dumped)):

@@ -1,6 +1,7 @@
 """Workflows and bots as LlamaIndex tools: alone, and in agents that wait for answers."""
 
 import asyncio
+import itertools
 import json
 
 import pytest
@@ -182,6 +183,68 @@ def test_an_agent_that_waits_can_be_kept_and_taken_up_again(tool_of, agent, emul
     assert emulator.token not in kept
     assert asyncio.run(then(kept, asked, "Rome")) == "Ann goes to Rome, tomorrow."
     assert len(emulator.requests.to(STREAM)) == 1
+
+
+def test_an_answer_that_is_given_twice_goes_on_once(tool_of, agent, emulator):
+    async def main():
+        handler = agent(tool_of("travel"), {"name": "Ann"}).run("go")
+        asked = []
+        async for event in handler.stream_events():
+            if isinstance(event, CozeQuestionEvent):
+                asked.append(event.prefix)
+                for _ in range(2):
+                    handler.ctx.send_event(event.answer("Rome"))
+        return str(await handler), asked
+
+    said, asked = asyncio.run(main())
+    assert said == "Ann goes to Rome, Rome."
+    assert asked == ["Where do you want to go?", "When do you want to go to Rome?"]
+    assert len(emulator.requests.to(STREAM)) == 1
+    assert len(emulator.requests.to("/v1/workflow/stream_resume")) == 2
+
+
+def test_a_later_call_that_is_just_the_same_runs_the_workflow_again(tool_of, agent, emulator):
+    made = agent(tool_of("travel"), {"name": "Ann"})
+
+    async def main():
+        ctx = Context(made)
+        for number in range(3):
+            memory = Memory.from_defaults(session_id=str(number))
+            handler = made.run("go", ctx=ctx, memory=memory)
+            async for event in handler.stream_events():
+                if isinstance(event, CozeQuestionEvent):
+                    handler.ctx.send_event(event.answer(f"city {number}"))
+            assert f"city {number}" in str(await handler)
+
+    asyncio.run(main())
+    assert len(emulator.requests.to(STREAM)) == 3
+
+
+def test_runs_that_wait_at_once_are_all_kept_in_a_store_that_others_write_to(
+    tool_of, agent, emulator
+):
+    people = [{"name": name} for name in ("Ann", "Ben", "Eve", "Kim", "Lee")]
+
+    async def writes(ctx):
+        for number in itertools.count():
+            async with ctx.store.edit_state() as state:
+                await asyncio.sleep(0.002)
+                state["others"] = number
+
+    async def main():
+        handler = agent(tool_of("travel"), *people).run("go")
+        other = asyncio.create_task(writes(handler.ctx))
+        async for event in handler.stream_events():
+            if isinstance(event, CozeQuestionEvent):
+                handler.ctx.send_event(event.answer("Rome"))
+        other.cancel()
+        return str(await handler)
+
+    said = asyncio.run(main())
+    for each in people:
+        assert f"{each['name']} goes to Rome, Rome." in said
+    assert len(emulator.requests.to(STREAM)) == len(people)
+    assert len(emulator.requests.to("/v1/workflow/stream_resume")) == 2 * len(people)
 
 
 def test_an_input_node_tells_its_schema(tool_of, agent):
