@@ -132,6 +132,7 @@ class EventStream(_Stream[Item]):
                 self._waiting = waiting = iter(batch)
                 for increment in waiting:
                     yield increment
+                del batch
             self._check_whole()
         finally:
             self._left()
@@ -141,9 +142,11 @@ class EventStream(_Stream[Item]):
         try:
             if rest := list(self._waiting):
                 yield rest
+            del rest
             # Not `yield from`: that would close the reading when this iterator is given up.
-            for batch in self._reading():  # noqa: UP028
+            for batch in self._reading():
                 yield batch
+                del batch
             self._check_whole()
         finally:
             self._left()
@@ -171,8 +174,10 @@ class EventStream(_Stream[Item]):
                 try:
                     for block in blocks:
                         batch = pump.feed(block)
+                        del block  # a generator that waits keeps what it has names for
                         if batch:
                             yield batch
+                        del batch
                         if pump.over:
                             break
                         if pump.failure is not None:
@@ -305,6 +310,7 @@ class AsyncEventStream(_Stream[Item]):
                 self._waiting = waiting = iter(batch)
                 for increment in waiting:
                     yield increment
+                del batch
             self._check_whole()
         finally:
             await self._left()
@@ -314,8 +320,10 @@ class AsyncEventStream(_Stream[Item]):
         try:
             if rest := list(self._waiting):
                 yield rest
+            del rest
             async for batch in await self._reading():
                 yield batch
+                del batch
             self._check_whole()
         finally:
             await self._left()
@@ -342,8 +350,10 @@ class AsyncEventStream(_Stream[Item]):
                 while True:
                     block = await self._block(blocks)
                     batch = pump.finish() if block is None else pump.feed(block)
+                    del block  # a generator that waits keeps what it has names for
                     if batch:
                         yield batch
+                    del batch
                     if pump.over:
                         break
                     if pump.failure is not None:

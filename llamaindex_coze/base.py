@@ -279,6 +279,7 @@ class Coze(StructuredPrediction, CozeSettings):
         with contextlib.closing(iter(dialogue)) as coming:
             for pieces in coming:
                 yield from maker.responses(pieces)
+                del pieces  # before more is waited for
         yield engine.response_of(dialogue.result)
 
     async def _astream(
@@ -293,6 +294,7 @@ class Coze(StructuredPrediction, CozeSettings):
             async for pieces in coming:
                 for response in maker.responses(pieces):
                     yield response
+                del pieces  # before more is waited for
         yield engine.response_of(dialogue.result)
 
     # -- tools
