@@ -133,3 +133,23 @@ async def test_what_was_handed_out_is_let_go_before_more_is_awaited(read):
         async for part in read(stream):
             del part
     assert body.held <= 1
+
+
+def test_a_thousand_tokens_cost_little_more_than_their_text(traced):
+    """As many as lie side by side for a moment, and the rest joined."""
+    marks = []
+
+    class Counted(Deltas):
+        def __iter__(self):
+            for number, block in enumerate(super().__iter__()):
+                if number in {100, 1000}:
+                    marks.append(traced.get_traced_memory()[0])
+                yield block
+
+    client = CozeClient("pat_x", transport=answers(Counted(1000, 5)))
+    with client, client.chat.stream(bot_id="1", user_id="u") as stream:
+        for piece in stream.text():
+            assert piece == "xxxxx"
+    before, after = marks
+    assert after - before < 20_000
+    assert len(stream.turn.answer) == 5000
