@@ -373,10 +373,9 @@ class AsyncEventStream(_Stream[Item]):
         finally:
             await self._leave(in_a_hurry=hurry)
 
-    async def _block(self, blocks: Unlisted[bytes]) -> bytes | None:
-        if self._ends == _NEVER:
-            return await anext(blocks, None)
-        return await self._within_deadline(anext(blocks, None))
+    def _block(self, blocks: Unlisted[bytes]) -> Awaitable[bytes | None]:
+        coming = anext(blocks, None)
+        return coming if self._ends == _NEVER else self._within_deadline(coming)
 
     async def _within_deadline(self, work: Awaitable[T]) -> T:
         if self._ends == _NEVER:
