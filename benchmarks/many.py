@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders import QUESTION, Work, body
-from benchmarks.server import more_files
+from benchmarks.server import WAITS, more_files, texts
 
 One = Callable[[], Awaitable[None]]
+TOKENS = 50
 
 
 def resident() -> int:
@@ -71,6 +72,24 @@ def chatcoze_many(streams: int, url: str) -> Work:
     more_files()
     adapters: Any = importlib.import_module("benchmarks.adapters")
     model = adapters.chatcoze(url)
+
+    async def one() -> None:
+        async for _ in model.astream(QUESTION):
+            pass
+
+    return lambda: asyncio.run(together(one, streams))
+
+
+def langchain_floor_many(streams: int) -> Work:
+    """A model without a network, which makes plain chunks: LangChain keeps them until the end."""
+    adapters: Any = importlib.import_module("benchmarks.adapters")
+
+    async def chunks() -> AsyncIterator[Any]:
+        for text in texts(TOKENS):
+            await asyncio.sleep(WAITS["many"])
+            yield adapters.chunk_of(text)
+
+    model = adapters.Trivial(achunks=chunks)
 
     async def one() -> None:
         async for _ in model.astream(QUESTION):

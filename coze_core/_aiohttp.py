@@ -19,6 +19,7 @@ from typing import Any, Final
 import aiohttp
 import httpx
 from aiohttp.connector import Connection
+from multidict import istr
 from yarl import URL
 
 from coze_core._call import Call
@@ -29,6 +30,8 @@ from coze_core._senders import AsyncOpened, aunpacked, lower_headers
 
 _LOG: Final = logging.getLogger("coze_core")
 _url = functools.lru_cache(maxsize=256)(functools.partial(URL, encoded=True))
+# Of any other name aiohttp keeps two further copies for as long as the response is open.
+_name = functools.lru_cache(maxsize=256)(istr)
 _KEEPALIVE_SECONDS: Final = 30.0
 _PIECE: Final = 65536  # bytes of a request body that are handed over at once
 # aiohttp would add these where they are missing; a request says by itself what it wants.
@@ -127,7 +130,7 @@ class OverAiohttp:
         return await self._begin().request(
             request.method,
             _url(request.url),
-            headers=request.headers,
+            headers=[(_name(name), value) for name, value in request.headers],
             data=content,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(connect=connect, sock_read=read),

@@ -64,8 +64,8 @@ class Body:
         Raises:
             CozeError: If the connection breaks.
         """
-        yield from self._head
-        self._head = []
+        while self._head:
+            yield self._head.pop(0)
         blocks, reading = self._blocks, self._reading
         try:
             while True:
@@ -75,6 +75,7 @@ class Body:
                         self._give_back()
                         return
                 yield block
+                del block  # a generator that waits keeps what it has names for
         except network_errors() as error:
             raise connection_error(error, self._config) from error
 
@@ -139,11 +140,11 @@ class AsyncBody:
             CozeError: If the connection breaks.
         """
         try:
-            for block in self._head:
-                yield block
-            self._head = []
+            while self._head:
+                yield self._head.pop(0)
             async for block in self._blocks:
                 yield block
+                del block  # a generator that waits keeps what it has names for
         except network_errors() as error:
             raise connection_error(error, self._config) from error
 

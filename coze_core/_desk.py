@@ -105,6 +105,8 @@ class Desk:
         self._todo: deque[Callable[[], None]] = deque()
         self._working = threading.Lock()
         self._leases: dict[int, weakref.ref[Lease]] = {}
+        leases = self._leases
+        self._collected = lambda known: leases.pop(known.key, None)
 
     @property
     def queues(self) -> int:
@@ -158,8 +160,8 @@ class Desk:
 
     def register(self, lease: Lease) -> None:
         """Know of a chat until it is over, or forgotten by whoever began it."""
-        number, leases = id(lease), self._leases
-        leases[number] = weakref.ref(lease, lambda _: leases.pop(number, None))
+        number = id(lease)
+        self._leases[number] = weakref.KeyedRef(lease, self._collected, number)
 
     def forget(self, lease: Lease) -> None:
         """Know no longer of a chat."""

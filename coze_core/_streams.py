@@ -138,6 +138,7 @@ class EventStream(_Stream[Item]):
                 self._waiting = waiting = iter(batch)
                 for increment in waiting:
                     yield increment
+                del batch
             self._check_whole()
         finally:
             self._left()
@@ -147,9 +148,11 @@ class EventStream(_Stream[Item]):
         try:
             if rest := list(self._waiting):
                 yield rest
+            del rest
             # Not `yield from`: that would close the reading when this iterator is given up.
-            for batch in self._reading():  # noqa: UP028
+            for batch in self._reading():
                 yield batch
+                del batch
             self._check_whole()
         finally:
             self._left()
@@ -177,8 +180,10 @@ class EventStream(_Stream[Item]):
                 try:
                     for block in blocks:
                         batch = pump.feed(block)
+                        del block  # a generator that waits keeps what it has names for
                         if batch:
                             yield batch
+                        del batch
                         if pump.over:
                             break
                         if pump.failure is not None:
@@ -311,6 +316,7 @@ class AsyncEventStream(_Stream[Item]):
                 self._waiting = waiting = iter(batch)
                 for increment in waiting:
                     yield increment
+                del batch
             self._check_whole()
         finally:
             await self._left()
@@ -320,8 +326,10 @@ class AsyncEventStream(_Stream[Item]):
         try:
             if rest := list(self._waiting):
                 yield rest
+            del rest
             async for batch in await self._reading():
                 yield batch
+                del batch
             self._check_whole()
         finally:
             await self._left()
@@ -348,8 +356,10 @@ class AsyncEventStream(_Stream[Item]):
                 while True:
                     block = await self._block(blocks)
                     batch = pump.finish() if block is None else pump.feed(block)
+                    del block  # a generator that waits keeps what it has names for
                     if batch:
                         yield batch
+                    del batch
                     if pump.over:
                         break
                     if pump.failure is not None:
@@ -369,10 +379,9 @@ class AsyncEventStream(_Stream[Item]):
         finally:
             await self._leave(in_a_hurry=hurry)
 
-    async def _block(self, blocks: Unlisted[bytes]) -> bytes | None:
-        if self._ends == NEVER:
-            return await anext(blocks, None)
-        return await self._within_deadline(anext(blocks, None))
+    def _block(self, blocks: Unlisted[bytes]) -> Awaitable[bytes | None]:
+        coming = anext(blocks, None)
+        return coming if self._ends == NEVER else self._within_deadline(coming)
 
     async def _within_deadline(self, work: Awaitable[T]) -> T:
         if self._ends == NEVER:

@@ -190,10 +190,7 @@ class Turn:
         answer = self._current
         if answer is None or answer.frame is not frame or not answer.parts or answer.complete:
             return [*taken, *map(apply, run[1:])]
-        parts = answer.parts
-        parts.extend([event.content for event in run[1:]])
-        if len(parts) >= parts.full:
-            parts.join()
+        answer.parts.take([event.content for event in run[1:]])
         taken += [increment(Increment, (event.content, "", event)) for event in run[1:]]
         return taken
 
@@ -211,9 +208,7 @@ class Turn:
         answer.frame = frame
         if reasoning:
             first = not answer.reasoning
-            answer.reasoning.append(reasoning)
-            if len(answer.reasoning) >= answer.reasoning.full:
-                answer.reasoning.join()
+            answer.reasoning.take((reasoning,))
             if first:
                 reasoning = self._think(reasoning)
         if text:

@@ -27,7 +27,7 @@ class Increment(NamedTuple):
     event: AnyChatEvent
 
 
-_MOST_PIECES: Final = 1024  # that lie side by side
+_MOST_PIECES: Final = 64  # that lie side by side: each takes 70 bytes besides its text
 # What `Increment(...)` does, without the call of a Python function for each token.
 increment: Final = tuple.__new__
 
@@ -61,6 +61,16 @@ class Pieces(list[str]):
     def __init__(self, pieces: Iterable[str] = ()) -> None:
         super().__init__(pieces)
         self.full = _MOST_PIECES
+
+    def take(self, pieces: Iterable[str]) -> None:
+        """Add pieces.
+
+        Args:
+            pieces: What has come.
+        """
+        self.extend(pieces)
+        if len(self) >= self.full:
+            self.join()
 
     def join(self) -> None:
         """Join the pieces that are not joined yet."""

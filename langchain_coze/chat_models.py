@@ -182,6 +182,7 @@ class ChatCoze(ChatCozeSettings):
                         if run_manager is not None:
                             run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                         yield chunk
+                    del pieces  # before more is waited for
         except engine.CozeError as error:
             raise engine.translate(error, data=ask.response_format is not None) from error
         chunk = engine.last_chunk(dialogue.result)
@@ -218,6 +219,7 @@ class ChatCoze(ChatCozeSettings):
                         if run_manager is not None:
                             await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                         yield chunk
+                    del pieces  # before more is waited for
         except engine.CozeError as error:
             raise engine.translate(error, data=ask.response_format is not None) from error
         chunk = engine.last_chunk(dialogue.result)

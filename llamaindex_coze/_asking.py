@@ -46,6 +46,7 @@ class Asking(CozeSettings):
         with contextlib.closing(iter(dialogue)) as coming:
             for pieces in coming:
                 yield from maker.responses(pieces)
+                del pieces  # before more is waited for
         yield engine.response_of(dialogue.result)
 
     async def _astream(
@@ -60,4 +61,5 @@ class Asking(CozeSettings):
             async for pieces in coming:
                 for response in maker.responses(pieces):
                     yield response
+                del pieces  # before more is waited for
         yield engine.response_of(dialogue.result)

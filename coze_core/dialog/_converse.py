@@ -98,8 +98,10 @@ class Dialogue(_Dialogue["CozeClient"]):
             listener = step.listener
             for batch in stream.batches():
                 pieces = listener.hear(batch, stream.turn)
+                del batch
                 if pieces:
                     yield pieces
+                del pieces  # before more is waited for
                 if listener.stopped:
                     break
         return stream.turn
@@ -138,8 +140,10 @@ class AsyncDialogue(_Dialogue["AsyncCozeClient"]):
                     ):
                         async for batch in batches:
                             pieces = listener.hear(batch, stream.turn)
+                            del batch
                             if pieces:
                                 yield pieces
+                            del pieces  # before more is waited for
                             if listener.stopped:
                                 break
                     outcome = stream.turn

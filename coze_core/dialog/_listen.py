@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 
 from coze_core._turn import Turn
-from coze_core._turn_parts import Increment
+from coze_core._turn_parts import Increment, Pieces
 from coze_core.dialog._format import JsonFilter
 from coze_core.dialog._parser import BrokenCall, ToolCallParser
 from coze_core.dialog._pieces import CallPiece, Piece
@@ -55,7 +55,7 @@ class Listener:
         self._lead = lead
         self._lead_thoughts = lead_thoughts
         self._round = round
-        self._said: list[str] = []
+        self._said = Pieces()
         self._added: list[str] = []  # not in the bot's own words
         self._last: Increment | None = None  # the one whose text is on its way
 
@@ -86,7 +86,7 @@ class Listener:
         """
         self.heard = True
         if self.plain:
-            self._said += [increment[0] for increment in batch]
+            self._said.take([increment[0] for increment in batch])
             return batch
         pieces: list[Piece] = []
         for increment in batch:
@@ -196,5 +196,5 @@ class Listener:
         if not text or self._last is None:
             return []
         text, self._lead = self._lead + text, ""
-        self._said.append(text)
+        self._said.take((text,))
         return [Increment(text, "", self._last.event)]

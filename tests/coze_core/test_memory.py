@@ -5,12 +5,12 @@ import tracemalloc
 
 import httpx
 import pytest
+from waiting import TwoReads, answers
 from wire import COMPLETED, CREATED, DONE, STREAM_HEAD, RawServer, chunk, completed, delta, reply
 
 from coze_core import AsyncCozeClient, CozeClient
 
 MEGABYTE = 1_000_000
-HEADERS = {"content-type": "text/event-stream"}
 
 
 class Deltas(httpx.SyncByteStream, httpx.AsyncByteStream):
@@ -37,10 +37,6 @@ def traced():
     tracemalloc.start()
     yield tracemalloc
     tracemalloc.stop()
-
-
-def answers(body):
-    return httpx.MockTransport(lambda _: httpx.Response(200, headers=HEADERS, stream=body))
 
 
 @pytest.mark.parametrize("awaits", [False, True], ids=["blocking", "awaiting"])
@@ -112,3 +108,52 @@ def test_a_slow_consumer_holds_the_server_up(engine, monkeypatch, traced):
     with RawServer(answer) as server:
         assert asyncio.run(main(server.base_url)) < 100
     assert traced.get_traced_memory()[1] < 30 * MEGABYTE
+
+
+READS = {
+    "events": lambda stream: stream,
+    "text": lambda stream: stream.text(),
+    "increments": lambda stream: stream.increments(),
+    "batches": lambda stream: stream.batches(),
+}
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_what_was_handed_out_is_let_go_before_more_is_waited_for(read):
+    body = TwoReads()
+    client = CozeClient("pat_x", transport=answers(body))
+    with client, client.chat.stream(bot_id="1", user_id="u") as stream:
+        for part in read(stream):
+            del part
+    assert body.held <= 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+async def test_what_was_handed_out_is_let_go_before_more_is_awaited(read):
+    body = TwoReads()
+    client = AsyncCozeClient("pat_x", transport=answers(body))
+    async with client, client.chat.stream(bot_id="1", user_id="u") as stream:
+        async for part in read(stream):
+            del part
+    assert body.held <= 1
+
+
+def test_a_thousand_tokens_cost_little_more_than_their_text(traced):
+    """As many as lie side by side for a moment, and the rest joined."""
+    marks = []
+
+    class Counted(Deltas):
+        def __iter__(self):
+            for number, block in enumerate(super().__iter__()):
+                if number in {100, 1000}:
+                    marks.append(traced.get_traced_memory()[0])
+                yield block
+
+    client = CozeClient("pat_x", transport=answers(Counted(1000, 5)))
+    with client, client.chat.stream(bot_id="1", user_id="u") as stream:
+        for piece in stream.text():
+            assert piece == "xxxxx"
+    before, after = marks
+    assert after - before < 20_000
+    assert len(stream.turn.answer) == 5000

@@ -1,6 +1,7 @@
 """Chunks that are copied are just what the constructors make."""
 
 import pickle
+import tracemalloc
 
 import pytest
 from langchain_core.load import dumps
@@ -40,6 +41,9 @@ def test_copies_share_nothing_that_can_be_changed(copy):
     one.message.invalid_tool_calls.append({})
     one.message.additional_kwargs["x"] = 1
     one.message.id = "1"
+    one.message.unknown = "x"
+    one.message.__dict__["added"] = "x"
+    del one.message.__dict__["name"]
     one.generation_info = {}
     assert other == validated("coze")("a", {})
     assert copy("a", {}) == other
@@ -51,3 +55,19 @@ def test_other_classes_are_made_by_their_constructors(monkeypatch):
     monkeypatch.setattr(_fast, "_GENERATION", frozenset({"text"}))
     assert copied("coze") is None
     assert chunk_maker("coze")("a", {}).message.content == "a"
+
+
+def test_a_copied_chunk_takes_less_memory_than_a_validated_one(copy):
+    """LangChain keeps every chunk until the end of its stream."""
+    assert size_of(copy) < 0.85 * size_of(validated("coze"))
+
+
+def size_of(make):
+    chunks = [None] * 1000
+    tracemalloc.start()
+    try:
+        for place in range(len(chunks)):
+            chunks[place] = make("word", {})
+        return tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
