@@ -91,15 +91,22 @@ class ChatEventReader:
         if last < len(head) or not block.startswith(tail, last):
             return [], 0
         try:
-            # What stands between two texts is always the same; what is left are the texts.
-            texts = block[len(head) : last].decode().split(self._between)
+            plain = run = block[len(head) : last].decode()
         except UnicodeDecodeError:
             return [], 0  # the slow way says which event it was
-        plain = "".join(texts)
-        if '"' in plain or "\\" in plain or "\n" in plain or "\r" in plain:
-            return [], 0
         make = events.MessageDelta
-        return [make(text, "", frame) for text in texts], end
+        if '"' not in run:  # one event alone: in what stands between two there are quotes
+            found = [make(run, "", frame)]
+        else:
+            # What stands between two texts is always the same; what is left are the texts.
+            texts = run.split(self._between)
+            plain = "".join(texts)
+            if '"' in plain:
+                return [], 0
+            found = [make(text, "", frame) for text in texts]
+        if "\\" in plain or "\n" in plain or "\r" in plain:
+            return [], 0
+        return found, end
 
     def read(self, frames: Iterable[ServerSentEvent]) -> list[AnyChatEvent]:
         """Return the chat events of these frames, one for each."""

@@ -164,11 +164,12 @@ class Turn:
                     parts.join()
                 return increment(Increment, (event.content, "", event))
             return self._delta(event)
+        status = _STATUS_OF.get(type(event))
+        if status is not None and isinstance(event, events.ChatStatusEvent):
+            self._chat_told(event, status)
+            return Increment(self._release() if self.finished else "", "", event)
         if isinstance(event, events.MessageCompleted):
             return self._message(event)
-        if isinstance(event, events.ChatStatusEvent) and type(event) in _STATUS_OF:
-            self._chat_told(event, _STATUS_OF[type(event)])
-            return Increment(self._release() if self.finished else "", "", event)
         if isinstance(event, events.AudioDelta):
             self._audio.append(event.audio)
         elif isinstance(event, events.StreamDone):
@@ -183,10 +184,10 @@ class Turn:
         Args:
             run: The pieces, at least one.
         """
-        apply, frame = self.apply, run[0].frame
-        taken = [apply(run[0])]
+        taken = [self.apply(run[0])]
         if len(run) == 1:
             return taken
+        apply, frame = self.apply, run[0].frame
         answer = self._current
         if answer is None or answer.frame is not frame or not answer.parts or answer.complete:
             return [*taken, *map(apply, run[1:])]
@@ -456,7 +457,7 @@ def _log_id(event: events.ChatEvent) -> str | None:
     return str(value) if value else None
 
 
-_STATUS_OF: Final[dict[type[events.ChatEvent], str]] = {
+_STATUS_OF: Final[dict[type[object], str]] = {
     events.ChatCreated: "created",
     events.ChatInProgress: "in_progress",
     events.ChatCompleted: "completed",

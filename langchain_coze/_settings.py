@@ -154,8 +154,9 @@ class ChatCozeSettings(ModelSettings, Connection, BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
+        fields = self.__dict__  # `getattr` takes a model of pydantic's many times as long
         params = {
-            name: getattr(self, name)
+            name: fields[name]
             for name in (
                 "base_url",
                 "region",
