@@ -31,6 +31,9 @@ _DEFAULTS: Final[dict[str, Any]] = {
 }
 
 
+_SETTINGS: Final = ("api_key", *(name for name in _DEFAULTS if name != "default_headers"))
+
+
 class ModelClients:
     """Makes a model's clients at their first use, and anew when a setting has changed.
 
@@ -122,18 +125,16 @@ class ModelClients:
     def _client(
         self, kind: str, http_client: object, transport: object, make: Callable[..., Any]
     ) -> Any:
+        headers = self.default_headers or {}
+        fields = self.__dict__  # `getattr` takes a model of pydantic's many times as long
+        settings = (*headers.items(), *[fields[name] for name in _SETTINGS])
+        known = self._clients.get(kind)
+        if known is not None and known[0][1] == settings:
+            return known[1]
         token = self.api_key.get_secret_value() if self.api_key else None
         base_url = None if self.region else self.base_url
-        headers = self.default_headers or {}
         host = (base_url, self.region, self.server)
         account = (token, id(self.auth), *host, *sorted(headers.items()))
-        others = (
-            *(self.timeout, self.max_retries, self.proxy, self.protocol),
-            *(id(self.tracing), id(self.conversation_lock), id(http_client), id(transport)),
-        )
-        known = self._clients.get(kind)
-        if known is not None and known[0] == (account, *others):
-            return known[1]
         client = make(
             None if self.auth else token,
             auth=self.auth,
@@ -153,7 +154,7 @@ class ModelClients:
         for key, other in self._clients.values():
             if key[0] == account:  # uploads and facts found out serve both clients
                 client.memo = other.memo
-        self._clients = {**self._clients, kind: ((account, *others), client)}
+        self._clients = {**self._clients, kind: ((account, settings), client)}
         return client
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from langchain_core.messages import (
@@ -25,21 +25,23 @@ from langchain_coze._names import BLOCKS, PROVIDER
 _chunk: Final = chunk_maker(PROVIDER)
 
 
-def chunks_of(pieces: Sequence[Piece]) -> Iterator[ChatGenerationChunk]:
+def chunks_of(pieces: Sequence[Piece]) -> list[ChatGenerationChunk]:
     """Return the chunks for what one read of the network has brought.
 
     Args:
         pieces: What it has brought.
     """
+    chunks: list[ChatGenerationChunk] = []
     for piece in pieces:
         if isinstance(piece, CallPiece):
-            yield _call_chunk(piece)
+            chunks.append(_call_chunk(piece))
             continue
         text, reasoning, _ = piece
         if reasoning:
-            yield _chunk("", {"reasoning_content": reasoning})
+            chunks.append(_chunk("", {"reasoning_content": reasoning}))
         if text:
-            yield _chunk(text, {})
+            chunks.append(_chunk(text, {}))
+    return chunks
 
 
 def last_chunk(result: Result) -> ChatGenerationChunk:

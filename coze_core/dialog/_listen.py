@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from operator import itemgetter
+from typing import Final
 
 from coze_core._turn import Turn
 from coze_core._turn_parts import Increment, Pieces
@@ -12,6 +14,8 @@ from coze_core.dialog._parser import BrokenCall, ToolCallParser
 from coze_core.dialog._pieces import CallPiece, Piece
 from coze_core.dialog._stop import StopMatcher
 from coze_core.dialog._written import WrittenCall
+
+_TEXT_OF: Final = itemgetter(0)
 
 
 class Listener:
@@ -86,7 +90,7 @@ class Listener:
         """
         self.heard = True
         if self.plain:
-            self._said.take([increment[0] for increment in batch])
+            self._said.take(map(_TEXT_OF, batch))
             return batch
         pieces: list[Piece] = []
         for increment in batch:
