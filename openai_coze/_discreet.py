@@ -11,7 +11,10 @@ import coze_core as coze
 _SENTENCES: Final[tuple[tuple[type[coze.CozeError], str], ...]] = (
     (
         coze.AuthenticationError,
-        "Coze refused the gateway's own credential / 网关自身的扣子凭证被拒绝，请联系网关管理员",
+        (
+            "Coze refused the gateway's own credential: tell whoever runs the gateway / "
+            "网关自身的扣子凭证被拒绝，请联系网关管理员"
+        ),
     ),
     (
         coze.IncompleteStreamError,

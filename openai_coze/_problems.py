@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import coze_core as coze
 from openai_coze._discreet import sentence_of
+from openai_coze._hints import hints_of
 
 
 class Refused(Exception):  # noqa: N818 - what the gateway does, as it calls it
@@ -125,17 +126,19 @@ def _of_coze(error: coze.CozeError, *, own_token: bool) -> Problem:
     if after:
         headers["retry-after"] = after
     sentence = None if own_token else sentence_of(error)
+    words = sentence or str(error).removesuffix(f"\n{error.hint}")
+    hint, hint_zh = hints_of(error, own_token=own_token, told=sentence is None)
     facts = {
         "code": error.code,
         "logid": error.log_id,
-        "hint": (not sentence and error.hint_en) or None,
-        "hint_zh": (not sentence and error.hint_zh) or None,
+        "hint": hint or None,
+        "hint_zh": hint_zh or None,
         "chat_id": error.chat_id,
         "conversation_id": error.conversation_id,
         "retryable": error.retryable,
     }
     told = {
-        "message": sentence or str(error),
+        "message": f"{words}\n{hint} / {hint_zh}" if hint else words,
         "type": _TYPES.get(status, "upstream_error"),
         "param": None,
         "code": code or (str(error.code) if error.code is not None else None),

@@ -1,0 +1,80 @@
+"""What callers over HTTP can do about an error; pure.
+
+The errors' own hints are for those who call Coze from Python: they name attributes of the error and
+arguments that no request has, and a `base_url` that is the gateway's here, not the caller's.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import coze_core as coze
+
+Hints: TypeAlias = tuple[str, str]
+
+_SLOW: Final = (
+    "The bot may be slow: a streamed answer shows how far it comes. This chat may go on at Coze.",
+    "机器人可能响应较慢：流式请求可看到进度。该对话可能仍在执行。",
+)
+# The most special first.
+_OF_ANSWERS: Final[tuple[tuple[type[coze.CozeError], Hints], ...]] = (
+    (
+        coze.IncompleteStreamError,
+        (
+            (
+                "What was streamed before is not all of the answer, and nothing more will come. "
+                "The chat may have gone on at Coze: to ask again begins another one."
+            ),
+            "此前收到的内容并不完整，且不会再有后续。该对话可能仍在扣子端执行，重新请求会发起新的对话。",
+        ),
+    ),
+    (
+        coze.ChatSupersededError,
+        (
+            (
+                "A later request of the same conversation said coze.on_busy='cancel_previous'; use "
+                "another conversation for what is to run beside it."
+            ),
+            "同一会话的后续请求使用了 coze.on_busy='cancel_previous'；如需并行请使用不同会话。",
+        ),
+    ),
+    (coze.APITimeoutError, _SLOW),
+    (coze.PollTimeoutError, _SLOW),
+)
+_OWN_TOKEN: Final = (
+    (
+        "Check the token that you send as the API key: it may be expired, mistyped or made for "
+        "another region than the gateway's (coze.com and coze.cn have separate tokens)."
+    ),
+    (
+        "请检查作为 API key 发送的令牌：可能已过期、填写有误，或与网关所在区域不符"
+        "（coze.com 与 coze.cn 的令牌互不通用）。"
+    ),
+)
+_OPERATOR: Final = (
+    (
+        "Try again in a moment; if that does not help, whoever runs the gateway should check its "
+        "network, its proxy and its base_url."
+    ),
+    "请稍后重试；若仍失败，请联系网关管理员检查网关的网络、代理以及 base_url。",
+)
+
+
+def hints_of(error: coze.CozeError, *, own_token: bool, told: bool) -> Hints:
+    """Return what can be done about an error, in English and in Chinese.
+
+    Args:
+        error: The error.
+        own_token: Whether the caller's own token was used.
+        told: Whether the error's own words are for the caller.
+    """
+    for kind, hints in _OF_ANSWERS:
+        if isinstance(error, kind):
+            return hints
+    if not told:
+        return "", ""
+    if own_token and isinstance(error, coze.AuthenticationError):
+        return _OWN_TOKEN
+    if "base_url" in error.hint_en:
+        return _OPERATOR
+    return error.hint_en, error.hint_zh
