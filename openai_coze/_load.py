@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -98,11 +99,16 @@ def _settings(data: Mapping[str, Any], environment: Mapping[str, str], folder: P
             raise ValueError(f"{name} must be true or false")  # noqa: TRY004 - of the file
     for name, value in limits.items():
         _check_number(value, f"limits.{name}")
+    _check_texts(data, ("base_url", "region"), "the settings")
+    if "timeout" in data:
+        _check_number(data["timeout"], "timeout")
+    voices = _table(data, "voices")
+    _check_texts(voices, voices, "voices")
     return Settings(
         **{name: data[name] for name in _PLAIN if name in data},
         limits=Limits(**limits),
         accounts=accounts,
-        voices={name: str(id) for name, id in _table(data, "voices").items()},
+        voices=dict(voices),
         models=tuple(_model(entry) for entry in _tables(data, "models")),
         keys=tuple(_key(entry, environment) for entry in _tables(data, "keys")),
         cors_origins=_texts(data, "cors_origins", "the settings"),
@@ -114,16 +120,19 @@ def _credential(
 ) -> Credential:
     if not isinstance(account, Mapping):
         raise ValueError(f"the account {name!r} must be a table")  # noqa: TRY004 - of the file
-    _check(account, ("token_env", "token_file", "oauth_file"), f"the account {name!r}")
+    known = ("token_env", "token_file", "oauth_file")
+    _check(account, known, f"the account {name!r}")
+    _check_texts(account, known, f"the account {name!r}")
     if "oauth_file" in account:
         return load_auth(folder / account["oauth_file"])
     return _secret(account, "token", environment, folder, f"the account {name!r}")
 
 
 def _model(entry: Mapping[str, Any]) -> BotModel:
-    name = str(entry.get("name") or "")
-    _check(entry, ("name", "bots", "aliases", "description", "options"), f"the model {name!r}")
+    name = entry.get("name", "")
     what = f"the model {name!r}"
+    _check(entry, ("name", "bots", "aliases", "description", "options"), what)
+    _check_texts(entry, ("name", "description"), what)
     bots = entry.get("bots", [])
     if not isinstance(bots, list):
         raise ValueError(f"{what}: bots must be a list")  # noqa: TRY004 - of the file
@@ -131,8 +140,8 @@ def _model(entry: Mapping[str, Any]) -> BotModel:
         name,
         tuple(_route(bot, what) for bot in bots),
         _texts(entry, "aliases", what),
-        str(entry.get("description") or ""),
-        entry.get("options") or {},
+        entry.get("description", ""),
+        _table(entry, "options", of=f"{what}: "),
     )
 
 
@@ -146,9 +155,10 @@ def _route(bot: Any, what: str) -> BotRoute:
 
 
 def _key(entry: Mapping[str, Any], environment: Mapping[str, str]) -> GatewayKey:
-    name = str(entry.get("name") or "")
+    name = entry.get("name", "")
     what = f"the key {name!r}"
     _check(entry, ("name", "key_env", "key_file", "sha256", "models", "per_minute"), what)
+    _check_texts(entry, ("name", "key_env", "key_file", "sha256"), what)
     models = _texts(entry, "models", what) if "models" in entry else None
     if "per_minute" in entry:
         _check_number(entry["per_minute"], f"{what}: per_minute")
@@ -182,8 +192,14 @@ def _check(entry: Mapping[str, Any], known: Iterable[str], what: str) -> None:
 
 
 def _check_number(value: Any, what: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{what} must be a number")  # noqa: TRY004 - of the file
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        raise ValueError(f"{what} must be a number")
+
+
+def _check_texts(entry: Mapping[str, Any], names: Iterable[str], what: str) -> None:
+    for name in names:
+        if not isinstance(entry.get(name, ""), str):
+            raise ValueError(f"{what}: {name} must be text")  # noqa: TRY004 - of the file
 
 
 def _texts(entry: Mapping[str, Any], name: str, what: str) -> tuple[str, ...]:
@@ -194,10 +210,10 @@ def _texts(entry: Mapping[str, Any], name: str, what: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _table(data: Mapping[str, Any], name: str, *, of: str = "") -> Mapping[str, Any]:
     value = data.get(name, {})
     if not isinstance(value, Mapping):
-        raise ValueError(f"{name} must be a table")  # noqa: TRY004 - of the file
+        raise ValueError(f"{of}{name} must be a table")  # noqa: TRY004 - of the file
     return value
 
 
