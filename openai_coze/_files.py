@@ -88,6 +88,8 @@ def _account_for(hub: Hub, caller: Caller, model: object) -> str | None:
         accounts = [route.account for route in hub.access.model_of(caller, model).routes]
     else:
         accounts = hub.access.accounts_of(caller)
+    if not accounts:  # a key for sound and files alone
+        return None
     return hub.health.in_order(accounts, lambda name: (account_place(name), ""))[0]
 
 

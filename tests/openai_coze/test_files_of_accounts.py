@@ -97,6 +97,13 @@ def test_a_file_goes_to_the_account_of_the_model_that_reads_it(accounts, first, 
     assert file.id not in sent
 
 
+def test_a_key_without_models_uploads_to_the_usual_account(accounts, first, second):
+    client = accounts(keys=(GatewayKey.of(KEY, name="sound", models=()),))
+    file = client.files.create(**UPLOAD)
+    assert client.files.retrieve(file.id).id == file.id
+    assert counts("/v1/files/upload", first, second) == (1, 0)
+
+
 def test_a_file_of_another_account_is_refused_with_what_to_do(accounts, first, second):
     client = accounts()
     upload = functools.partial(client.files.create, **UPLOAD)
