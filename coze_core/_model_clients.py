@@ -31,6 +31,18 @@ _DEFAULTS: Final[dict[str, Any]] = {
 }
 
 
+def _credential(function: Callable[[], Any]) -> Any:
+    from coze_core.oauth import KeyFunction  # only those who give one pay for the package
+
+    return KeyFunction(function)
+
+
+def _was_key(auth: object) -> bool:
+    from coze_core.oauth import KeyFunction
+
+    return isinstance(auth, KeyFunction)
+
+
 _SETTINGS: Final = ("api_key", *(name for name in _DEFAULTS if name != "default_headers"))
 
 
@@ -60,11 +72,13 @@ class ModelClients:
         _clients: dict[str, tuple[tuple[object, ...], Any]]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "api_key":  # a text would be shown, and a function not be asked
-            if callable(value):
-                name = "auth"
-            elif isinstance(value, str):
-                value = SecretStr(value)
+        if name == "api_key" and value is not None:
+            # A text would be shown, and a function not be asked; what is set last is what counts.
+            credential = _credential(value) if callable(value) else None
+            super().__setattr__("auth", credential)
+            if credential is not None:
+                return
+            value = SecretStr(value) if isinstance(value, str) else value
         super().__setattr__(name, value)
 
     @staticmethod
@@ -79,12 +93,16 @@ class ModelClients:
         """
         found = dict(values)
         for name in ("api_key", "token"):
-            if callable(found.get(name)):
-                if found.get("auth") is not None:
+            key, auth = found.get(name), found.get("auth")
+            if key is not None and auth is not None and _was_key(auth):
+                found["auth"] = auth = None  # of a model that is made anew with another key
+            if callable(key):
+                if auth is not None:
                     raise ValueError(
                         f"give {name}= or auth=, not both / {name}= 与 auth= 只能提供一个"
                     )
-                found["auth"] = found.pop(name)
+                del found[name]
+                found |= {"api_key": None, "auth": _credential(key)}
         return found
 
     def travelling(

@@ -5,7 +5,8 @@ A framework's own class adds what it names or reads from the environment in a wa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
@@ -46,6 +47,20 @@ class ModelConnection(ModelClients, BaseModel):
 
     _clients: dict[str, tuple[tuple[object, ...], Any]] = PrivateAttr(default_factory=dict)
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy; see pydantic's. A key in it may be a text or a function, as elsewhere.
+
+        Args:
+            update: Settings that are different in the copy.
+            deep: Whether what they hold is copied as well.
+        """
+        given = dict(update or {})
+        keys = {name: given.pop(name) for name in ("api_key",) if name in given}
+        twin = super().model_copy(update=given, deep=deep)
+        for name, key in keys.items():
+            setattr(twin, name, key)  # which looks at what it is
+        return twin
+
 
 class ModelSettings(BaseModel):
     """Whom a model talks to and how; the adapters' classes say what each setting means."""
@@ -76,6 +91,10 @@ class ModelSettings(BaseModel):
     deadline: float | None = None
     on_busy: Literal["error", "wait", "cancel_previous", "new_conversation"] = "error"
     busy_timeout: float = 60.0
+    temperature: float | None = None
+    """Accepted for the sake of other models; a bot's temperature is set where the bot is made."""
+    max_tokens: int | None = None
+    """Accepted for the sake of other models; a bot's limit is set where the bot is made."""
 
     @property
     def model(self) -> str:

@@ -51,4 +51,5 @@ class Connection(ModelConnection):
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
         super().__setstate__(state)
-        self.__dict__["api_key"] = _FROM_ENVIRONMENT()
+        if self.auth is None:
+            self.__dict__["api_key"] = _FROM_ENVIRONMENT()

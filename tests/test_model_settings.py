@@ -2,13 +2,15 @@
 
 import contextlib
 import math
+import pickle
 import warnings
 
 import httpx
 import pytest
-from pydantic import ValidationError
+from langchain_core.runnables import ConfigurableField
+from pydantic import SecretStr, ValidationError
 
-from coze_core import Timeouts
+from coze_core import AuthenticationError, Timeouts
 from langchain_coze import ChatCoze, CozeBotTool, CozeWorkflowTool
 from llamaindex_coze import Coze
 
@@ -52,10 +54,10 @@ def test_each_name_of_the_bot_goes_before_the_environment(kind, name, monkeypatc
         assert kind(**{name: "8"}, api_key="x").bot_id == "8"
 
 
-def ask(model):
+def ask(model, **options):
     if isinstance(model, ChatCoze):
-        return model.invoke("What is 2 + 3?").text
-    return model.complete("What is 2 + 3?").text
+        return model.invoke("What is 2 + 3?", **options).text
+    return model.complete("What is 2 + 3?", **options).text
 
 
 @both
@@ -86,6 +88,59 @@ def test_another_key_can_be_set_and_is_not_shown(kind, way, emulator):
 
 
 @both
+@pytest.mark.parametrize("way", ["text", "function"])
+def test_the_key_that_was_set_last_is_the_one_that_counts(kind, way, emulator):
+    model = kind(
+        bot_id=emulator.bot_id("assistant"),
+        base_url=emulator.base_url,
+        api_key=lambda: "pat_old",
+    )
+    model.api_key = emulator.token if way == "text" else lambda: emulator.token
+    with contextlib.closing(model):
+        assert "5" in ask(model)
+
+
+@both
+@pytest.mark.parametrize("before", ["pat_old", lambda: "pat_old"], ids=["text", "function"])
+@pytest.mark.parametrize("way", ["text", "function"])
+def test_a_copy_may_have_another_key(kind, before, way, emulator):
+    model = kind(bot_id=emulator.bot_id("assistant"), base_url=emulator.base_url, api_key=before)
+    key = emulator.token if way == "text" else lambda: emulator.token
+    with contextlib.closing(model.model_copy(update={"api_key": key})) as twin:
+        assert "5" in ask(twin)
+    assert emulator.token not in repr(twin)
+    with pytest.raises(Exception, match=r"COZE_API_TOKEN|4101"):  # it has kept its own
+        ask(model)
+
+
+@pytest.mark.parametrize("woken", [False, True], ids=["made", "woken"])
+@pytest.mark.parametrize("way", ["text", "secret", "function"])
+def test_a_configured_key_takes_the_place_of_a_function(way, woken, emulator, monkeypatch):
+    """Else each caller's request would run, and be paid for, in the account of the model."""
+    monkeypatch.setenv("COZE_API_TOKEN", "pat_of_the_environment")
+    model = ChatCoze(
+        bot_id=emulator.bot_id("assistant"), base_url=emulator.base_url, api_key=an_old_key
+    )
+    if woken:
+        model = pickle.loads(pickle.dumps(model))
+    several = model.configurable_fields(
+        api_key=ConfigurableField(id="key"), bot_id=ConfigurableField(id="bot")
+    )
+    token = emulator.token
+    key = {"text": token, "secret": SecretStr(token), "function": lambda: token}[way]
+    assert several.invoke("What is 2 + 3?", {"configurable": {"key": key}}).text == "2 + 3 = 5"
+    with pytest.raises(AuthenticationError):  # nothing is configured: the function's counts
+        several.invoke("x", {"configurable": {"bot": emulator.bot_id("echo")}})
+    sent = [request.headers["authorization"] for request in emulator.requests.to("/v3/chat")]
+    assert "Bearer pat_of_the_environment" not in sent
+
+
+def an_old_key():
+    """Return a key that the emulator refuses."""
+    return "pat_old"
+
+
+@both
 def test_a_key_is_not_a_function_beside_a_credential(kind):
     with pytest.raises(ValidationError, match="not both"):
         kind(bot_id="7", api_key=lambda: "x", auth=lambda: "y")
@@ -106,6 +161,18 @@ def test_a_name_of_other_models_is_told_ours(kind, name, meant):
 def test_a_name_that_is_like_none_is_told_none(kind, name):
     with pytest.warns(UserWarning, match=f"'{name}', it is ignored$"):
         kind(bot_id="7", api_key="x", **{name: 1})
+
+
+@both
+def test_what_is_set_where_the_bot_is_made_is_taken_without_a_word(kind, emulator):
+    bot = {"bot_id": emulator.bot_id("assistant"), "base_url": emulator.base_url}
+    said = {"temperature": 0.5, "max_tokens": 9}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with contextlib.closing(kind(**bot, api_key=emulator.token, **said)) as model:
+            assert "5" in ask(model, **said)
+    (sent,) = emulator.requests.to("/v3/chat")
+    assert not said.keys() & sent.json.keys()
 
 
 @both

@@ -6,7 +6,7 @@
     client = CozeClient(auth=auth)
 """
 
-from coze_core.oauth._function import FunctionAuth
+from coze_core.oauth._function import FunctionAuth, KeyFunction
 from coze_core.oauth._grants import DeviceCode, OAuthToken
 from coze_core.oauth._jwt import JWTAuth, bot_chat_scope
 from coze_core.oauth._load import load_auth
@@ -19,6 +19,7 @@ __all__ = [
     "FileStore",
     "FunctionAuth",
     "JWTAuth",
+    "KeyFunction",
     "KeyringStore",
     "MemoryStore",
     "OAuthToken",

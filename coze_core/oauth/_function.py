@@ -89,3 +89,14 @@ class FunctionAuth:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": None}
+
+
+class KeyFunction(FunctionAuth):
+    """A function that was given to a model as its key: another key that is given takes its place.
+
+    Frameworks make a model anew with all of its settings and one that is different. Beside a
+    credential that was given as such, a key has no effect.
+
+    Args:
+        function: Returns the token, as text or as an `OAuthToken` with its end.
+    """
