@@ -97,10 +97,6 @@ class ChatCozeSettings(ModelSettings, Connection, BaseChatModel):
         default=None, validation_alias=AliasChoices("stop", "stop_sequences")
     )
     streaming: bool = False
-    temperature: float | None = None
-    """Accepted for the sake of other models; a bot's temperature is set where the bot is made."""
-    max_tokens: int | None = None
-    """Accepted for the sake of other models; a bot's limit is set where the bot is made."""
 
     # -- construction
 
