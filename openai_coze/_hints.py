@@ -51,6 +51,13 @@ _OWN_TOKEN: Final = (
         "（coze.com 与 coze.cn 的令牌互不通用）。"
     ),
 )
+_GATEWAYS_TOKEN: Final = (
+    (
+        "Tell whoever runs the gateway: its token needs the permission for this, and access to the "
+        "bot's workspace."
+    ),
+    "请联系网关管理员：网关的令牌需要开通该接口的权限，并授权机器人所在的工作空间。",
+)
 _OPERATOR: Final = (
     (
         "Try again in a moment; if that does not help, whoever runs the gateway should check its "
@@ -75,6 +82,8 @@ def hints_of(error: coze.CozeError, *, own_token: bool, told: bool) -> Hints:
         return "", ""
     if own_token and isinstance(error, coze.AuthenticationError):
         return _OWN_TOKEN
+    if not own_token and isinstance(error, coze.PermissionDeniedError) and "token" in error.hint_en:
+        return _GATEWAYS_TOKEN
     if "base_url" in error.hint_en:
         return _OPERATOR
     return error.hint_en, error.hint_zh

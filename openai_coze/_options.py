@@ -60,7 +60,11 @@ def options_of(body: Mapping[str, Any], tools: Any, choice: Any) -> dict[str, An
         if not isinstance(tool, Mapping):
             raise Refused(f"tools[{place}] must be an object", param=f"tools[{place}]")
     if not tools and choice not in (None, "auto", "none"):
-        raise Refused("tool_choice asks for a tool, and there is none", param="tool_choice")
+        raise Refused(
+            "tool_choice asks for a tool, and there is none: send tools, or leave it out / "
+            "tool_choice 要求调用工具，但未提供 tools",
+            param="tool_choice",
+        )
     return {**given, "tools": tools or None, "tool_choice": choice if tools else None}
 
 

@@ -171,7 +171,8 @@ def wanted_of_chat(body: Mapping[str, Any], *, most_messages: int) -> Wanted:
     usage = mapping(body, "stream_options").get("include_usage")
     if not isinstance(usage, bool | None):
         raise Refused(
-            "stream_options.include_usage must be true or false",
+            "stream_options.include_usage must be true or false / "
+            "stream_options.include_usage 只能为 true 或 false",
             param="stream_options.include_usage",
         )
     return Wanted(
@@ -213,7 +214,7 @@ def is_streamed(body: Mapping[str, Any]) -> bool:
     """
     streamed = body.get("stream")
     if not isinstance(streamed, bool | None):
-        raise Refused("stream must be true or false", param="stream")
+        raise Refused("stream must be true or false / stream 只能为 true 或 false", param="stream")
     return bool(streamed)
 
 

@@ -57,11 +57,16 @@ def wanted_of_response(body: Mapping[str, Any], *, most_messages: int) -> Wanted
     if body.get("conversation"):
         raise Refused(
             "conversation is OpenAI's own: send previous_response_id, or the id of Coze's "
-            "conversation as metadata.conversation_id",
+            "conversation as metadata.conversation_id / 不支持 OpenAI 的 conversation：请发送 "
+            "previous_response_id，或以 metadata.conversation_id 传入扣子的会话 ID",
             param="conversation",
         )
     if body.get("prompt"):
-        raise Refused("prompt is OpenAI's own: send instructions and input", param="prompt")
+        raise Refused(
+            "prompt is OpenAI's own: send instructions and input / "
+            "不支持 OpenAI 的 prompt：请发送 instructions 与 input",
+            param="prompt",
+        )
     given = body.get("input")
     if isinstance(given, list) and len(given) > most_messages:
         raise Refused(f"more than {most_messages} items: send fewer", param="input")

@@ -94,6 +94,34 @@ def test_a_caller_s_own_token_is_what_they_sent_as_their_key():
     check(error, "that you send as the API key", "API key")
 
 
+@pytest.mark.parametrize(
+    ("key", "told"), [(KEY, "whoever runs the gateway"), (OWN, "Give the token")]
+)
+def test_a_permission_is_asked_of_whose_token_it_is(key, told):
+    assert told in asked(reply({"code": 4101, "msg": "no permission"}, "403 X"), key)["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("chat/completions", {"stream": "yes"}),
+        ("chat/completions", {"stream_options": {"include_usage": "yes"}}),
+        ("chat/completions", {"tool_choice": "required"}),
+        ("responses", {"conversation": "conv_1"}),
+        ("responses", {"prompt": {"id": "pmpt_1"}}),
+    ],
+)
+def test_what_is_refused_is_told_in_two_languages(gateway, path, said):
+    client = gateway("echo")
+    body = {**CHAT, "model": "echo", "input": "hi", **said}
+    headers = {"Authorization": f"Bearer {KEY}"}
+    found = httpx.post(f"{client.base_url}{path}", json=body, headers=headers)
+    assert found.status_code == 400
+    english, _, chinese = found.json()["error"]["message"].partition(" / ")
+    assert english.isascii()
+    assert any("\u4e00" <= sign <= "\u9fff" for sign in chinese)
+
+
 @pytest.mark.parametrize("key", [KEY, OWN], ids=["key", "own token"])
 def test_the_address_of_coze_is_the_matter_of_who_runs_the_gateway(key):
     """A caller's own `base_url` is the gateway's, and right."""
