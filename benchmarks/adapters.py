@@ -150,6 +150,11 @@ def chatcoze_stream(tokens: int, url: str) -> Work:
     return streamed(chatcoze(url), tokens)
 
 
+def chatcoze_merged(tokens: int, url: str) -> Work:
+    found = ChatCoze(bot_id="1", api_key=SecretStr("pat_x"), base_url=url, merge_reads=True)
+    return streamed(found, tokens)
+
+
 def chatcoze_astream(tokens: int, url: str) -> Work:
     return astreamed(chatcoze(url), tokens)
 

@@ -74,7 +74,14 @@ def many_rows() -> tuple[Row, ...]:
 def adapter_rows() -> tuple[Row, ...]:
     """What the adapters cost beside their floors, a prototype and the OpenAI integrations."""
     return (
-        Row("ChatCoze.stream, burst-20", (*FLOORS, OPENAI), 2000, 20, "burst20", 1.4),
+        Row(
+            "ChatCoze.stream, burst-20",
+            (*FLOORS, "chatcoze_merged", OPENAI),
+            2000,
+            20,
+            "burst20",
+            1.4,
+        ),
         Row("ChatCoze.astream, burst-20", (*AFLOORS, AOPENAI), 2000, 20, "burst20", 1.4),
         Row("ChatCoze.stream, burst-1", (*PROTOTYPE, OPENAI), 2000, 20, "burst1", 1.25),
         Row("ChatCoze.astream, burst-1", (*APROTOTYPE, AOPENAI), 2000, 20, "burst1", 1.25),

@@ -88,6 +88,7 @@ class ModelSettings(BaseModel):
     bot_version: str | None = None
     connector_id: str | None = None
     cancel_on_close: bool = True
+    merge_reads: bool = False
     deadline: float | None = None
     on_busy: Literal["error", "wait", "cancel_previous", "new_conversation"] = "error"
     busy_timeout: float = 60.0

@@ -52,6 +52,8 @@ class ChatCoze(ChatCozeSettings):
             ``"replay"`` tells a new chat, ``"raise"`` gives the server's error.
         self_contained_tool_ids: Whether ids of tool calls say which chat waits for them, for
             frontends that keep ids but no metadata.
+        merge_reads: Whether what one read of the network brings of an answer is one chunk, which
+            costs a fifth at twenty tokens a read; callbacks then see fewer and longer pieces.
         tracing: Whether work is traced with OpenTelemetry, or ``coze_core.Tracing`` for how; by
             default where a tracer provider has been configured.
 

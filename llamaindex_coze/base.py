@@ -55,6 +55,8 @@ class Coze(StructuredPrediction, ToolCalling, Asking):
             `error`, `wait`, `cancel_previous` or `new_conversation`.
         self_contained_tool_ids: Whether ids of tool calls say which chat waits for them, since
             agents do not always keep the message that made them.
+        merge_reads: Whether what one read of the network brings of an answer is one response, which
+            costs less where tokens come in bursts.
         tracing: Whether work is traced with OpenTelemetry, or `coze_core.Tracing` for how; by
             default where a tracer provider has been configured.
         context_window: Tokens that LlamaIndex packs into a request; nothing of it is sent.

@@ -42,6 +42,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "busy_timeout": 60.0,
     # Clients of OpenAI keep nothing of an answer but the ids of its calls.
     "self_contained_tool_ids": True,
+    "merge_reads": False,
 }
 _KNOWN: Final = frozenset(
     {

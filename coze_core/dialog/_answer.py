@@ -62,6 +62,7 @@ class Ask:
             missing, `fill` tells the bot that those calls were not executed.
         portable_ids: Whether ids of calls say where they belong, for programs that keep no marker.
         streamed: Whether pieces are shown as they come; else a useless answer may be replaced.
+        merge_reads: Whether what one read of the network brings of a text is one piece.
         warns: Whether to warn of messages that are too old to be sent; `Result.dropped` tells too.
         chat: Further arguments of `client.chat.stream`.
 
@@ -80,6 +81,7 @@ class Ask:
     on_missing: Literal["raise", "fill"] = "raise"
     portable_ids: bool = False
     streamed: bool = True
+    merge_reads: bool = False
     warns: bool = True
     chat: Mapping[str, Any] = field(default_factory=dict)
 
@@ -275,6 +277,7 @@ class _Dialogue:
 
     def _listener(self, first_call: int = 0, **others: str) -> Listener:
         return Listener(
+            merges=self._ask.merge_reads,
             stops=self._ask.stops,
             tools=[tool.name for tool in self._tools],
             json=self._ask.response_format is not None,

@@ -11,7 +11,7 @@ from coze_core._turn import Turn
 from coze_core._turn_parts import Increment, Pieces
 from coze_core.dialog._format import JsonFilter
 from coze_core.dialog._parser import BrokenCall, ToolCallParser
-from coze_core.dialog._pieces import CallPiece, Piece
+from coze_core.dialog._pieces import CallPiece, Piece, merged
 from coze_core.dialog._stop import StopMatcher
 from coze_core.dialog._written import WrittenCall
 
@@ -29,6 +29,7 @@ class Listener:
         lead: What to put before the first words, which follow those of an earlier stream.
         lead_thoughts: The same for the first reasoning.
         round: What tells the ids of these calls from those of an earlier stream of the same chat.
+        merges: Whether what one read brings of a text is handed out as one piece.
 
     Attributes:
         calls: The calls handed out so far.
@@ -47,6 +48,7 @@ class Listener:
         lead: str = "",
         lead_thoughts: str = "",
         round: str = "",
+        merges: bool = False,
     ) -> None:
         self.calls: list[CallPiece] = []
         self.stopped = False
@@ -59,6 +61,7 @@ class Listener:
         self._lead = lead
         self._lead_thoughts = lead_thoughts
         self._round = round
+        self._merges = merges
         self._said = Pieces()
         self._added: list[str] = []  # not in the bot's own words
         self._last: Increment | None = None  # the one whose text is on its way
@@ -91,7 +94,7 @@ class Listener:
         self.heard = True
         if self.plain:
             self._said.take(map(_TEXT_OF, batch))
-            return batch
+            return merged(batch) if self._merges else batch
         pieces: list[Piece] = []
         for increment in batch:
             if increment.reasoning and self._lead_thoughts:
@@ -103,7 +106,7 @@ class Listener:
             pieces += self._text(increment, turn)
             if self.stopped:
                 break
-        return pieces
+        return merged(pieces) if self._merges else pieces
 
     def end(self, turn: Turn) -> list[Piece]:
         """Return what was held back, at the end of the stream.

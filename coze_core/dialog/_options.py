@@ -47,6 +47,7 @@ PER_CALL: Final = _CHAT | {
     "tool_calling",
     "on_stale_chat",
     "self_contained_tool_ids",
+    "merge_reads",
 }
 # Settings that say what is talked to; no call changes them.
 OF_MODEL: Final = ("protocol", "workflow_id", "app_id")
@@ -160,6 +161,7 @@ def ask_of(
         on_missing=on_missing,
         portable_ids=options["self_contained_tool_ids"],
         streamed=streamed,
+        merge_reads=options["merge_reads"],
         warns=warns,
         chat={name: options[name] for name in _CHAT},
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from coze_core._events import MessageDelta
 from coze_core._models import Usage
 from coze_core._turn import Turn
 from coze_core._turn_parts import Increment
@@ -31,6 +34,37 @@ class CallPiece(NamedTuple):
 
 
 Piece: TypeAlias = Increment | CallPiece
+
+
+def merged(pieces: Sequence[Piece]) -> list[Piece]:
+    """Return pieces of which those of one message and one kind, that follow each other, are one.
+
+    What they have in common is that of the last one; nothing of the text is lost.
+
+    Args:
+        pieces: What one read of the network has brought.
+    """
+    found: list[Piece] = []
+    for key, group in itertools.groupby(pieces, _kind_of):
+        together = list(group)
+        if key is None or len(together) == 1:
+            found += together
+            continue
+        said = [piece for piece in together if isinstance(piece, Increment)]
+        text = "".join(piece.text for piece in said)
+        reasoning = "".join(piece.reasoning for piece in said)
+        found.append(Increment(text, reasoning, said[-1].event))
+    return found
+
+
+def _kind_of(piece: Piece) -> tuple[str, str, bool] | None:
+    """Return what pieces must have in common to be joined; None for what stands alone."""
+    if isinstance(piece, CallPiece) or bool(piece.text) == bool(piece.reasoning):
+        return None
+    event = piece.event
+    if not isinstance(event, MessageDelta):
+        return None
+    return event.message_id, event.type, bool(piece.text)
 
 
 @dataclass(frozen=True, slots=True)
