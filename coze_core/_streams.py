@@ -428,6 +428,7 @@ class AsyncEventStream(_Stream[Item]):
         try:
             await self._close()
             if self._wants_farewell():
+                await self._driver.settle()  # beforehand: what begins below is not listed
                 await unlisted(self._tell_the_server())
             self._left_for_good = True
             self._driver.forget(self._take_leave)
