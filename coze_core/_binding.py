@@ -107,6 +107,9 @@ class Later(Generic[T]):
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
+    def __repr__(self) -> str:
+        return f"<{self._class}: made when it is first asked for>"
+
     @overload
     def __get__(self, client: None, owner: type) -> Self: ...
 

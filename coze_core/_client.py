@@ -35,8 +35,8 @@ from coze_core._pump import StreamRequest
 from coze_core._timeouts import SomeTimeout, Timeouts
 
 if TYPE_CHECKING:  # imported by those who use them
-    from coze_core import _platform_resources as platform
-    from coze_core import _workflow_resources as workflow
+    from coze_core import _platform_resources as platform  # noqa: F401 - named in quotes
+    from coze_core import _workflow_resources as workflow  # noqa: F401 - named in quotes
     from coze_core._downloads import AsyncSpeech, Speech
     from coze_core._workflow_streams import AsyncWorkflowStream, WorkflowStream
 
@@ -75,14 +75,14 @@ class CozeClient(BaseClient[SyncDriver]):
         >>> client.users.me().user_name  # doctest: +SKIP
     """
 
-    bots: Later[platform.Bots] = Later("_platform_resources", "Bots")
-    workspaces: Later[platform.Workspaces] = Later("_platform_resources", "Workspaces")
-    users: Later[platform.Users] = Later("_platform_resources", "Users")
-    oauth: Later[platform.OAuth] = Later("_platform_resources", "OAuth")
-    workflows: Later[workflow.Workflows] = Later("_workflow_resources", "Workflows")
-    variables: Later[platform.Variables] = Later("_platform_resources", "Variables")
-    datasets: Later[platform.Datasets] = Later("_platform_resources", "Datasets")
-    audio: Later[platform.Audio] = Later("_platform_resources", "Audio")
+    bots = Later["platform.Bots"]("_platform_resources", "Bots")
+    workspaces = Later["platform.Workspaces"]("_platform_resources", "Workspaces")
+    users = Later["platform.Users"]("_platform_resources", "Users")
+    oauth = Later["platform.OAuth"]("_platform_resources", "OAuth")
+    workflows = Later["workflow.Workflows"]("_workflow_resources", "Workflows")
+    variables = Later["platform.Variables"]("_platform_resources", "Variables")
+    datasets = Later["platform.Datasets"]("_platform_resources", "Datasets")
+    audio = Later["platform.Audio"]("_platform_resources", "Audio")
 
     def __init__(
         self,
@@ -212,14 +212,14 @@ class AsyncCozeClient(BaseClient[AsyncDriver]):
         >>> (await client.users.me()).user_name  # doctest: +SKIP
     """
 
-    bots: Later[platform.AsyncBots] = Later("_platform_resources", "AsyncBots")
-    workspaces: Later[platform.AsyncWorkspaces] = Later("_platform_resources", "AsyncWorkspaces")
-    users: Later[platform.AsyncUsers] = Later("_platform_resources", "AsyncUsers")
-    oauth: Later[platform.AsyncOAuth] = Later("_platform_resources", "AsyncOAuth")
-    workflows: Later[workflow.AsyncWorkflows] = Later("_workflow_resources", "AsyncWorkflows")
-    variables: Later[platform.AsyncVariables] = Later("_platform_resources", "AsyncVariables")
-    datasets: Later[platform.AsyncDatasets] = Later("_platform_resources", "AsyncDatasets")
-    audio: Later[platform.AsyncAudio] = Later("_platform_resources", "AsyncAudio")
+    bots = Later["platform.AsyncBots"]("_platform_resources", "AsyncBots")
+    workspaces = Later["platform.AsyncWorkspaces"]("_platform_resources", "AsyncWorkspaces")
+    users = Later["platform.AsyncUsers"]("_platform_resources", "AsyncUsers")
+    oauth = Later["platform.AsyncOAuth"]("_platform_resources", "AsyncOAuth")
+    workflows = Later["workflow.AsyncWorkflows"]("_workflow_resources", "AsyncWorkflows")
+    variables = Later["platform.AsyncVariables"]("_platform_resources", "AsyncVariables")
+    datasets = Later["platform.AsyncDatasets"]("_platform_resources", "AsyncDatasets")
+    audio = Later["platform.AsyncAudio"]("_platform_resources", "AsyncAudio")
 
     def __init__(
         self,

@@ -134,6 +134,9 @@ class Speech(_Download):
             if not isinstance(body, Body):
                 raise TypeError("a blocking reply needs a blocking driver")
             self._body = body
+            if self._closed:  # meanwhile, from another thread, which had no body to close
+                body.close()
+                raise self._cut("it was closed")
         return self._body
 
     def __iter__(self) -> Iterator[bytes]:
@@ -221,6 +224,9 @@ class AsyncSpeech(_Download):
             if not isinstance(body, AsyncBody):
                 raise TypeError("an awaiting reply needs an awaiting driver")
             self._body = body
+            if self._closed:  # meanwhile, by another task, which had no body to close
+                await body.aclose()
+                raise self._cut("it was closed")
         return self._body
 
     def __aiter__(self) -> Self:

@@ -386,6 +386,10 @@ class AsyncDriver:
         """Do something short without holding up whoever asks, as far as the event loop allows."""
         await self._pools().in_background(make)
 
+    async def settle(self) -> None:
+        """Let this event loop know that there may be connections to close when it ends."""
+        await self._pools().live_with_the_loop()
+
     def expect(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Note what has to be done before this event loop ends."""
         self._pools().expect(farewell)

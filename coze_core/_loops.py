@@ -141,7 +141,7 @@ class LoopPools:
 
     async def pick(self) -> Pool:
         """Return the pool for one more request."""
-        await self._live_with_the_loop()
+        await self.live_with_the_loop()
         if self._given is not None:
             return self._given
         for pool in self._pools:
@@ -181,7 +181,8 @@ class LoopPools:
         self._tasks[task] = make
         task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
-    async def _live_with_the_loop(self) -> None:
+    async def live_with_the_loop(self) -> None:
+        """Have the clients closed when the loop ends, at the latest."""
         if self._lifetime is None:
             self._lifetime = lifetime = self._until_the_loop_ends()
             await anext(lifetime)

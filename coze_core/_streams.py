@@ -118,7 +118,13 @@ class EventStream(_Stream[Item]):
             stream = self._opened(self._within_deadline(opening))
             if not isinstance(stream, Body):
                 raise TypeError("a blocking stream needs a blocking driver")
-            self._body = stream
+            self._keep(stream)
+
+    def _keep(self, body: Body) -> None:
+        self._body = body
+        if self._closed:  # meanwhile, from another thread, which had no body to close
+            self._leave()
+            raise self._pump.incomplete("it was closed")
 
     def __exit__(
         self,
@@ -241,12 +247,17 @@ class EventStream(_Stream[Item]):
     def close(self) -> None:
         """Close the socket; a chat that is still running is cancelled on the server.
 
-        From another thread as well: whoever is reading then gets an IncompleteStreamError.
+        From another thread as well: whoever opens or reads it gets an IncompleteStreamError.
         """
-        if self._closed or self._body is None:
-            self._closed = True
+        if self._closed:
             return
-        self._closed = True
+        self._closed = True  # before the look at the body: whoever opens it does both in turn
+        if self._body is not None:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._body is None:
+            return
         self._body.hold.end()
         # One that runs just now, here or in another thread, ends when the body is closed.
         with contextlib.suppress(ValueError):
@@ -294,9 +305,15 @@ class AsyncEventStream(_Stream[Item]):
             stream = self._opened(await self._within_deadline(self._driver.run(opening)))
             if not isinstance(stream, AsyncBody):
                 raise TypeError("an awaiting stream needs an awaiting driver")
-            self._body = stream
-            self._blocks = Unlisted(stream.blocks())
-            self._driver.expect(self._take_leave)
+            await self._keep(stream)
+
+    async def _keep(self, body: AsyncBody) -> None:
+        self._body = body
+        self._blocks = Unlisted(body.blocks())
+        self._driver.expect(self._take_leave)
+        if self._closed:  # meanwhile, by another task, which had no body to close
+            await self._take_leave()
+            raise self._pump.incomplete("it was closed")
 
     async def __aexit__(
         self,
@@ -428,6 +445,7 @@ class AsyncEventStream(_Stream[Item]):
         try:
             await self._close()
             if self._wants_farewell():
+                await self._driver.settle()  # beforehand: what begins below is not listed
                 await unlisted(self._tell_the_server())
             self._left_for_good = True
             self._driver.forget(self._take_leave)

@@ -1,6 +1,8 @@
 """Every endpoint, with both clients, over a real socket."""
 
 import inspect
+import pydoc
+import typing
 
 import httpx
 import pytest
@@ -243,6 +245,15 @@ def test_bots_workspaces_and_the_account(call, emulator):
     assert call("bots.retrieve_published", bot_id=id).name == "assistant"
     assert call("bots.retrieve", bot_id=emulator.bot_id("unpublished"), is_published=False).name
     assert call("users.me").user_name == "emulated"
+
+
+@pytest.mark.parametrize("kind", [CozeClient, AsyncCozeClient])
+def test_tools_can_look_at_a_client_whose_resources_are_not_imported_yet(kind):
+    assert {"bots", "workflows"} <= set(dir(kind))
+    assert typing.get_type_hints(kind).keys().isdisjoint({"bots", "workflows"})  # no error
+    shown = pydoc.render_doc(kind, renderer=pydoc.plaintext)
+    prefix = "Async" if kind is AsyncCozeClient else ""
+    assert f"workflows = <{prefix}Workflows: made when it is first asked for>" in shown
 
 
 def test_both_clients_have_the_same_methods_with_signatures_and_docstrings(emulator):

@@ -1,6 +1,7 @@
 """Credentials of any kind, and what is left of event loops that have ended."""
 
 import asyncio
+import contextlib
 import gc
 import threading
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 import trio
+from wire import CHAT, CREATED, STREAM_HEAD, RawServer, chunk, reply
 
 from coze_core import AsyncCozeClient, CozeClient
 from coze_core._loops import LoopPools
@@ -67,6 +69,33 @@ def test_a_client_keeps_nothing_of_loops_that_have_ended(emulator, run):
         run(client.users.me) if run is trio.run else run(client.users.me())
     gc.collect()
     assert kept() - before <= 1
+
+
+@pytest.mark.parametrize("run", [asyncio.run, trio.run], ids=["asyncio", "trio"])
+def test_the_connection_that_cancels_a_chat_after_its_client_was_closed_ends_with_the_loop(run):
+    gone = threading.Event()
+
+    def answer(connection, request, number):
+        if b"/v3/chat/cancel" not in request:
+            connection.sendall(STREAM_HEAD + chunk(CREATED))
+            return True
+        connection.sendall(reply({"code": 0, "data": CHAT}))
+        connection.settimeout(5)
+        if not connection.recv(1):
+            gone.set()
+        return False
+
+    async def leave(client):
+        async with client.chat.stream(bot_id="1", user_id="u") as stream:
+            async with contextlib.aclosing(aiter(stream)) as events:
+                await anext(events)
+            await client.aclose()
+
+    with RawServer(answer) as server:
+        client = AsyncCozeClient("pat_x", base_url=server.base_url)
+        run(leave, client) if run is trio.run else run(leave(client))
+        assert len(server.to("/v3/chat/cancel")) == 1
+        assert gone.wait(2)  # the client itself is kept
 
 
 def kept():

@@ -136,6 +136,67 @@ def test_a_stream_closed_between_two_reads_is_not_taken_for_whole():
             asyncio.run(awaiting(server.base_url))
 
 
+OPENED = {
+    "chat": lambda client: client.chat.stream(bot_id="1", user_id="u"),
+    "chat in time": lambda client: client.chat.stream(bot_id="1", user_id="u", deadline=9),
+    "workflow": lambda client: client.workflows.stream(workflow_id="1"),
+    "speech": lambda client: client.audio.speech("hi", voice_id="1"),
+}
+
+
+@pytest.mark.parametrize("opened", OPENED.values(), ids=OPENED)
+@pytest.mark.parametrize("kind", ["blocking", "awaiting"])
+def test_what_is_closed_while_it_is_opened_leaves_no_connection_open(kind, opened):
+    asked, closed, gone = threading.Event(), threading.Event(), threading.Event()
+
+    def answer(connection, request, number):
+        asked.set()
+        closed.wait(10)
+        kind = b"audio/mpeg" if b"/speech" in request else b"text/event-stream"
+        connection.sendall(STREAM_HEAD.replace(b"text/event-stream", kind) + chunk(CREATED))
+        connection.settimeout(5)
+        if not connection.recv(1):
+            gone.set()
+        return False
+
+    def blocking(base_url):
+        with CozeClient("pat_x", base_url=base_url, server="cloud") as client:
+            stream = opened(client)
+
+            def close():
+                asked.wait(10)
+                stream.close()
+                closed.set()
+
+            closer = threading.Thread(target=close)
+            closer.start()
+            with pytest.raises(IncompleteStreamError, match="closed"):
+                stream.__enter__()
+            closer.join()
+            assert gone.wait(5)  # the client is still open
+
+    async def awaiting(base_url):
+        async with AsyncCozeClient("pat_x", base_url=base_url, server="cloud") as client:
+            stream = opened(client)
+
+            async def close():
+                await asyncio.to_thread(asked.wait, 10)
+                await stream.aclose()
+                closed.set()
+
+            closer = asyncio.create_task(close())
+            with pytest.raises(IncompleteStreamError, match="closed"):
+                await stream.__aenter__()
+            await closer
+            assert await asyncio.to_thread(gone.wait, 5)
+
+    with RawServer(answer) as server:
+        if kind == "blocking":
+            blocking(server.base_url)
+        else:
+            asyncio.run(awaiting(server.base_url))
+
+
 def test_a_call_that_is_under_way_outlives_the_closing_of_its_client():
     asked, closed = threading.Event(), threading.Event()
 
