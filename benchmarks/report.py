@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from benchmarks.rows import ROWS
 from benchmarks.runs import ROOT
 
 DOCS = ROOT / "docs"
@@ -38,9 +39,12 @@ def whole(results: Iterable[Result]) -> dict[str, Any]:
 
 
 def renew(results: Iterable[Result]) -> None:
-    """Write the three files anew."""
-    found = whole(results)
-    (DOCS / "performance.json").write_text(json.dumps(found, indent=1) + "\n")
+    """Write the three files anew; rows that were not measured now stay as they are."""
+    file = DOCS / "performance.json"
+    known = {row["row"]: row for row in json.loads(file.read_text())["rows"]}
+    known |= {row["row"]: row for row in results}
+    found = whole(known[row.name] for row in ROWS if row.name in known)
+    file.write_text(json.dumps(found, indent=1) + "\n")
     page = DOCS / "performance.md"
     text = re.sub(
         f"{BEGIN}.*{END}",
