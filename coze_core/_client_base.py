@@ -131,7 +131,6 @@ class BaseClient(abc.ABC, Generic[D]):
         self._config = config
         self._driver = driver
         self._observing = Observing(config)
-        self._speaks_v2 = config.protocol == "v2"
         self.memo = memo or Memo()
 
     @property
@@ -147,7 +146,7 @@ class BaseClient(abc.ABC, Generic[D]):
         session = Session(self._auth, config.retry, self._around)
         self._flows = _Flows(session, self._observing)
         self._session = session
-        if self._speaks_v2:  # streams are translated beforehand, see `_as_spoken`
+        if self.protocol == "v2":  # streams are translated beforehand, see `_as_spoken`
             from coze_core._v2 import check_call
 
             self._session = replace(session, check=check_call)
@@ -181,7 +180,7 @@ class BaseClient(abc.ABC, Generic[D]):
         return self._observing.watched(guarded(flow, self._around))
 
     def _as_spoken(self, request: StreamRequest) -> StreamRequest:
-        if not self._speaks_v2:
+        if self.protocol != "v2":
             return request
         from coze_core._v2 import stream_request
 
