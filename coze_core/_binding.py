@@ -7,29 +7,28 @@ result type of the flow that it runs; type checkers see them through `ParamSpec`
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from coze_core._auth import Auth
 from coze_core._call import Call
-from coze_core._chat_streams import AsyncChatStream, ChatStream
 from coze_core._flow import Flow
-from coze_core._models import WireModel
 from coze_core._paging import AsyncPager, Page, Pager, Pages
-from coze_core._pump import StreamRequest
+from coze_core._stream_request import StreamRequest
 
 if TYPE_CHECKING:  # not everybody has sound and workflows
+    from coze_core._chat_streams import AsyncChatStream, ChatStream
     from coze_core._downloads import AsyncSpeech, Speech
+    from coze_core._models import WireModel
     from coze_core._workflow_run import WorkflowRun
     from coze_core._workflow_streams import AsyncWorkflowStream, WorkflowStream
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-M = TypeVar("M", bound=WireModel)
+M = TypeVar("M", bound="WireModel")
 
 
 class Runs(Protocol):
@@ -90,38 +89,6 @@ class AsyncResource:
 
     def __init__(self, client: AsyncRuns) -> None:
         self.client = client
-
-
-class Later(Generic[T]):
-    """A resource of a client that is imported and made when it is first asked for.
-
-    Args:
-        module: Where it is, within this package.
-        name: Its class.
-    """
-
-    def __init__(self, module: str, name: str) -> None:
-        self._module = module
-        self._class = name
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __repr__(self) -> str:
-        return f"<{self._class}: made when it is first asked for>"
-
-    @overload
-    def __get__(self, client: None, owner: type) -> Self: ...
-
-    @overload
-    def __get__(self, client: Runs | AsyncRuns, owner: type) -> T: ...
-
-    def __get__(self, client: Runs | AsyncRuns | None, owner: type) -> Self | T:
-        if client is None:
-            return self
-        made: T = getattr(importlib.import_module(f"coze_core.{self._module}"), self._class)(client)
-        client.__dict__[self._name] = made  # found there first from now on
-        return made
 
 
 Holder = TypeVar("Holder", Resource, AsyncResource)

@@ -12,15 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from pathlib import Path
-from typing import BinaryIO, Final, TypeAlias, TypeVar
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias, TypeVar
 
 from coze_core._codes import status_error
 from coze_core._errors import ErrorResponse, ProtocolError, hidden, redact
-from coze_core._models import WireModel, whole_number
+from coze_core._values import whole_number
 
-M = TypeVar("M", bound=WireModel)
+if TYPE_CHECKING:
+    from coze_core._models import WireModel
+
+M = TypeVar("M", bound="WireModel")
 
 # Where a reply may hold its payload (sections 1.4 and 10.4), in the order of trying.
 _PLACES: Final = ("data", "message", "ChatV3ChatDetail", "Messages", "ConversationData")
@@ -274,6 +275,8 @@ class Reply:
         Raises:
             ProtocolError: If it has another shape.
         """
+        from pydantic import ValidationError  # whoever has a model has it
+
         try:
             value = model.model_validate(data)
         except ValidationError as error:

@@ -17,8 +17,9 @@ from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._endpoints.busy import done
 from coze_core._flow import Flow
 from coze_core._models import Chat
-from coze_core._pump import Pump, StreamRequest
+from coze_core._pump import Pump
 from coze_core._reader import AnyChatEvent
+from coze_core._stream_request import StreamRequest
 from coze_core._streams import AsyncEventStream, EventStream, StreamFlows
 from coze_core._turn import Turn
 from coze_core._turn_parts import Increment

@@ -6,14 +6,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
-import httpx
-
-from coze_core import _resources as resources
 from coze_core._auth import Auth
-from coze_core._binding import Later
-from coze_core._call import Call
 from coze_core._capabilities import Capabilities, ServerSetting
-from coze_core._chat_streams import AsyncChatStream, ChatStream
 from coze_core._client_base import (
     BaseClient,
     Credential,
@@ -28,22 +22,28 @@ from coze_core._config import (
     Tracing,
 )
 from coze_core._desk import ConversationLock, Lease
-from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._flow import Flow, send
+from coze_core._later import Later
 from coze_core._memo import Memo
-from coze_core._pump import StreamRequest
 from coze_core._timeouts import SomeTimeout, Timeouts
 
 if TYPE_CHECKING:  # imported by those who use them
+    import httpx
+
     from coze_core import _platform_resources as platform  # noqa: F401 - named in quotes
+    from coze_core import _resources as resources  # noqa: F401 - named in quotes
     from coze_core import _workflow_resources as workflow  # noqa: F401 - named in quotes
+    from coze_core._call import Call
+    from coze_core._chat_streams import AsyncChatStream, ChatStream
     from coze_core._downloads import AsyncSpeech, Speech
+    from coze_core._drivers import AsyncDriver, SyncDriver
+    from coze_core._stream_request import StreamRequest
     from coze_core._workflow_streams import AsyncWorkflowStream, WorkflowStream
 
 T = TypeVar("T")
 
 
-class CozeClient(BaseClient[SyncDriver]):
+class CozeClient(BaseClient["SyncDriver"]):
     """A Coze client that blocks; one object serves any number of threads.
 
     Args:
@@ -75,6 +75,9 @@ class CozeClient(BaseClient[SyncDriver]):
         >>> client.users.me().user_name  # doctest: +SKIP
     """
 
+    chat = Later["resources.Chats"]("_resources", "Chats")
+    conversations = Later["resources.Conversations"]("_resources", "Conversations")
+    files = Later["resources.Files"]("_resources", "Files")
     bots = Later["platform.Bots"]("_platform_resources", "Bots")
     workspaces = Later["platform.Workspaces"]("_platform_resources", "Workspaces")
     users = Later["platform.Users"]("_platform_resources", "Users")
@@ -102,7 +105,7 @@ class CozeClient(BaseClient[SyncDriver]):
         http_client: httpx.Client | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        check_given(http_client, httpx.Client, transport, httpx.BaseTransport)
+        check_given(http_client, "Client", transport, "BaseTransport")
         found = credential_of(token, auth)
         host = host_of(found, base_url, region)
         others = (proxy, server, protocol, conversation_lock)
@@ -118,16 +121,15 @@ class CozeClient(BaseClient[SyncDriver]):
         memo: Memo | None = None,
         driver: SyncDriver | None = None,
     ) -> None:
+        from coze_core._drivers import SyncDriver
+
         self._given = (http_client, transport)
         made = driver or SyncDriver(config, http_client, transport)
         self._set_up(auth, config, made, memo)
-        self.chat = resources.Chats(self)
         if config.protocol == "v2":
             from coze_core._v2_resources import V2Chats
 
             self.chat = V2Chats(self)
-        self.conversations = resources.Conversations(self)
-        self.files = resources.Files(self)
 
     def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
@@ -147,6 +149,8 @@ class CozeClient(BaseClient[SyncDriver]):
 
     def open_stream(self, request: StreamRequest, /) -> ChatStream:
         """Return a stream that is opened when it is entered or iterated."""
+        from coze_core._chat_streams import ChatStream
+
         request = self._as_spoken(request)
         pump = self._observing.chat_pump(request)
         return ChatStream(self._driver, pump, request.leased(Lease(pump)), self._flows)
@@ -180,7 +184,7 @@ class CozeClient(BaseClient[SyncDriver]):
         self.close()
 
 
-class AsyncCozeClient(BaseClient[AsyncDriver]):
+class AsyncCozeClient(BaseClient["AsyncDriver"]):
     """A Coze client that awaits; one object serves any number of event loops, asyncio or trio.
 
     Args:
@@ -212,6 +216,9 @@ class AsyncCozeClient(BaseClient[AsyncDriver]):
         >>> (await client.users.me()).user_name  # doctest: +SKIP
     """
 
+    chat = Later["resources.AsyncChats"]("_resources", "AsyncChats")
+    conversations = Later["resources.AsyncConversations"]("_resources", "AsyncConversations")
+    files = Later["resources.AsyncFiles"]("_resources", "AsyncFiles")
     bots = Later["platform.AsyncBots"]("_platform_resources", "AsyncBots")
     workspaces = Later["platform.AsyncWorkspaces"]("_platform_resources", "AsyncWorkspaces")
     users = Later["platform.AsyncUsers"]("_platform_resources", "AsyncUsers")
@@ -239,7 +246,7 @@ class AsyncCozeClient(BaseClient[AsyncDriver]):
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        check_given(http_client, httpx.AsyncClient, transport, httpx.AsyncBaseTransport)
+        check_given(http_client, "AsyncClient", transport, "AsyncBaseTransport")
         found = credential_of(token, auth)
         host = host_of(found, base_url, region)
         others = (proxy, server, protocol, conversation_lock)
@@ -255,16 +262,15 @@ class AsyncCozeClient(BaseClient[AsyncDriver]):
         memo: Memo | None = None,
         driver: AsyncDriver | None = None,
     ) -> None:
+        from coze_core._drivers import AsyncDriver
+
         self._given = (http_client, transport)
         made = driver or AsyncDriver(config, http_client, transport)
         self._set_up(auth, config, made, memo)
-        self.chat = resources.AsyncChats(self)
         if config.protocol == "v2":
             from coze_core._v2_resources import AsyncV2Chats
 
             self.chat = AsyncV2Chats(self)
-        self.conversations = resources.AsyncConversations(self)
-        self.files = resources.AsyncFiles(self)
 
     async def run(self, flow: Flow[T], /) -> T:
         """Run a flow, signed and repeated as this client does."""
@@ -284,6 +290,8 @@ class AsyncCozeClient(BaseClient[AsyncDriver]):
 
     def open_stream(self, request: StreamRequest, /) -> AsyncChatStream:
         """Return a stream that is opened when it is entered or iterated."""
+        from coze_core._chat_streams import AsyncChatStream
+
         request = self._as_spoken(request)
         pump = self._observing.chat_pump(request)
         return AsyncChatStream(self._driver, pump, request.leased(Lease(pump)), self._flows)

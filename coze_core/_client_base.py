@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar
 
 from coze_core._auth import Auth, TokenAuth
-from coze_core._call import Call, Reply
 from coze_core._capabilities import Capabilities, ServerSetting, check_server, told_server
 from coze_core._config import (
     ClientConfig,
@@ -18,23 +18,23 @@ from coze_core._config import (
     from_environment,
     resolve_base_url,
 )
-from coze_core._desk import Busy, ConversationLock
-from coze_core._drivers import AsyncDriver, SyncDriver
-from coze_core._endpoints import busy, chat
-from coze_core._flow import Flow, send
+from coze_core._desk import ConversationLock
+from coze_core._flow import Flow
 from coze_core._here import Surroundings, guarded
-from coze_core._http import check_addresses
 from coze_core._memo import Memo
-from coze_core._models import Chat
 from coze_core._observing import Observing
 from coze_core._pickles import check_travels
-from coze_core._pump import StreamRequest
-from coze_core._retry import RetryPolicy, until
+from coze_core._retry import RetryPolicy
 from coze_core._session import Session
 from coze_core._timeouts import SomeTimeout, Timeouts
 
+if TYPE_CHECKING:  # brought in by the first client, or the first stream
+    from coze_core._drivers import AsyncDriver, SyncDriver
+    from coze_core._stream_flows import ClientFlows
+    from coze_core._stream_request import StreamRequest
+
 T = TypeVar("T")
-D = TypeVar("D", SyncDriver, AsyncDriver)
+D = TypeVar("D", "SyncDriver", "AsyncDriver")
 
 
 Credential: TypeAlias = Auth | Callable[[], Any]
@@ -79,47 +79,6 @@ def host_of(auth: Auth, base_url: str | None, region: str | None) -> str:
     return given
 
 
-_USUAL: Final = Busy()
-
-
-def _sent(call: Call, request: StreamRequest) -> Flow[Reply]:
-    if request.prepare is not None:
-        call = yield from request.prepare(call)
-    if request.lease is None:
-        return (yield from send(call))
-    policy = request.busy or _USUAL
-    if request.deadline is not None:
-        policy = replace(policy, timeout=min(policy.timeout, request.deadline))
-    return (yield from busy.in_turn(call, policy, request.lease, chat.cancel))
-
-
-@dataclass(frozen=True, slots=True)
-class _Flows:
-    """The flows that streams need, signed and repeated as this client does."""
-
-    session: Session
-    observing: Observing
-
-    def open(self, request: StreamRequest) -> Flow[Reply]:
-        session, deadline = self.session, request.deadline
-        if deadline is None:
-            return session.of(_sent(request.call, request))
-        call = replace(request.call, timeout=deadline)
-        retry = replace(session.policy, total=min(deadline, session.policy.total))
-        ends = retry.clock() + deadline
-        bounded = replace(session, policy=retry)
-        return until(ends, bounded.of(_sent(call, request)), retry.clock)
-
-    def cancel(self, *, conversation_id: str, chat_id: str) -> Flow[Chat]:
-        ids = {"conversation_id": conversation_id, "chat_id": chat_id}
-        return self.observing.watched(self.session.of(chat.cancel(**ids)))
-
-    def quick_cancel(self, *, conversation_id: str, chat_id: str) -> Flow[None]:
-        ids = {"conversation_id": conversation_id, "chat_id": chat_id}
-        once = replace(self.session, policy=replace(self.session.policy, max_retries=0))
-        return self.observing.watched(once.of(chat.quick_cancel(**ids)))
-
-
 class BaseClient(abc.ABC, Generic[D]):
     """What needs no I/O and is the same for both clients."""
 
@@ -144,12 +103,18 @@ class BaseClient(abc.ABC, Generic[D]):
         told = told_server(config.server, config.base_url)
         self._around = Surroundings(config.base_url, told, memo, config.conversation_lock)
         session = Session(self._auth, config.retry, self._around)
-        self._flows = _Flows(session, self._observing)
-        self._session = session
+        self._plain_session = self._session = session
+        self.__dict__.pop("_flows", None)  # it had the session of before
         if self.protocol == "v2":  # streams are translated beforehand, see `_as_spoken`
             from coze_core._v2 import check_call
 
             self._session = replace(session, check=check_call)
+
+    @cached_property
+    def _flows(self) -> ClientFlows:
+        from coze_core._stream_flows import ClientFlows
+
+        return ClientFlows(self._plain_session, self._observing)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -288,17 +253,21 @@ def config_of(
         protocol=protocol,
         tracing=tracing,
     )
+    from coze_core._http import check_addresses
+
     check_addresses(config)
     return config
 
 
-def check_given(http_client: object, kind: type, transport: object, transport_kind: type) -> None:
+def check_given(http_client: object, kind: str, transport: object, transport_kind: str) -> None:
     """Refuse an HTTP client of the other kind, which would fail strangely at its first use."""
     for name, value, wanted in (
         ("http_client", http_client, kind),
         ("transport", transport, transport_kind),
     ):
-        if value is not None and not isinstance(value, wanted):
-            raise TypeError(
-                f"{name} must be an httpx.{wanted.__name__}, not {type(value).__name__}"
-            )
+        if value is None:
+            continue
+        import httpx
+
+        if not isinstance(value, getattr(httpx, wanted)):
+            raise TypeError(f"{name} must be an httpx.{wanted}, not {type(value).__name__}")

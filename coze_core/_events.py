@@ -17,7 +17,8 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from coze_core._errors import ProtocolError
-from coze_core._models import Chat, Message, WireModel, whole_number
+from coze_core._models import Chat, Message, WireModel
+from coze_core._values import whole_number
 
 M = TypeVar("M", bound=WireModel)
 

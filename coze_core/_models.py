@@ -20,42 +20,7 @@ from pydantic import (
 )
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
-_MOST = 2**63  # no number on the wire is larger, and Python refuses to print those far larger
-
-
-def whole_number(value: object) -> int | None:
-    """Return a whole number, which may have come as text; None for anything else.
-
-    Args:
-        value: What the server sent.
-    """
-    if value is None or isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        number = int(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if -_MOST <= number < _MOST else None
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    try:
-        return json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        return ""
-
-
-def wire_id(value: object) -> str:
-    """Return an id, which may have come as a number; `""` for anything else.
-
-    Args:
-        value: What the server sent.
-    """
-    if type(value) is str:  # as nearly all are
-        return value
-    return _text(value) if isinstance(value, str | int) else ""
+from coze_core._values import some_text, whole_number, wire_id
 
 
 def _mapping(value: object) -> object:
@@ -67,7 +32,7 @@ def _error_text(value: object) -> object:
 
 
 Id: TypeAlias = Annotated[str, BeforeValidator(wire_id)]
-Text: TypeAlias = Annotated[str, BeforeValidator(_text)]
+Text: TypeAlias = Annotated[str, BeforeValidator(some_text)]
 OptionalNumber: TypeAlias = Annotated[int | None, BeforeValidator(whole_number)]
 Count: TypeAlias = OptionalNumber
 MetaData: TypeAlias = Annotated[dict[str, Any], BeforeValidator(_mapping)]
@@ -195,7 +160,7 @@ ChatStatus: TypeAlias = str
 
 
 def _status(value: object) -> str:
-    return _STATUS_SPELLINGS.get(text := _text(value), text)
+    return _STATUS_SPELLINGS.get(text := some_text(value), text)
 
 
 class Chat(WireModel):

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from coze_core._config import ClientConfig, Tracing
 from coze_core._flow import Flow
-from coze_core._pump import Pump, StreamRequest
 
 if TYPE_CHECKING:
+    from coze_core._pump import Pump
+    from coze_core._stream_request import StreamRequest
     from coze_core._tracing import Spans
     from coze_core._workflow_pump import WorkflowPump
 
@@ -38,6 +39,8 @@ class Observing:
 
     def chat_pump(self, request: StreamRequest) -> Pump:
         """Return what reads a chat's stream."""
+        from coze_core._pump import Pump
+
         spans = self._active()
         make = Pump if spans is None else spans.chat_pump
         return make(request, self._config.timeouts.idle, self._config.retry.clock)

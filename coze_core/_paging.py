@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from coze_core._call import Call, Reply
 from coze_core._flow import Flow, send
-from coze_core._models import WireModel, whole_number
+from coze_core._values import whole_number
 
-M = TypeVar("M", bound=WireModel)
+if TYPE_CHECKING:
+    from coze_core._models import WireModel
+
+M = TypeVar("M", bound="WireModel")
 Style = Literal["page_num", "page_index", "page", "cursor", "page_token"]
 
 _NUMBER_NAMES: dict[str, tuple[str, str]] = {

@@ -8,14 +8,11 @@ from __future__ import annotations
 import abc
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from operator import attrgetter
 from typing import Final, Generic, TypeVar
 
 from coze_core import _events as events
-from coze_core._call import Call, Reply
-from coze_core._decoding import ChatEventDecoder, Reader
-from coze_core._desk import Busy, Lease
+from coze_core._call import Reply
+from coze_core._decoding import ChatEventDecoder
 from coze_core._errors import (
     APIConnectionError,
     APITimeoutError,
@@ -25,7 +22,8 @@ from coze_core._errors import (
     ProtocolError,
 )
 from coze_core._flow import Flow
-from coze_core._reader import AnyChatEvent, ChatEventReader
+from coze_core._reader import AnyChatEvent
+from coze_core._stream_request import StreamRequest
 from coze_core._turn import Turn
 from coze_core._turn_parts import Increment
 
@@ -38,44 +36,6 @@ _LOG: Final = logging.getLogger("coze_core")
 DRAIN_SECONDS: Final = 0.25
 # How long telling the server to cancel may take, in seconds.
 CANCEL_SECONDS: Final = 2.0
-
-
-@dataclass(slots=True)
-class StreamRequest:
-    """A stream to be opened; never changed once it is made (see `Call`).
-
-    Attributes:
-        call: The request.
-        cancel_on_close: Whether leaving early cancels the chat on the server.
-        deadline: Seconds for the whole stream, or None for no bound.
-        chat_id: The chat, where it is known before it begins.
-        conversation_id: Its conversation.
-        reader: What makes the reader of its events.
-        can_cancel: Whether the server can be asked to cancel it.
-        prepare: Makes the call that is sent in the end, after uploads for example.
-        busy: What to do if its conversation has a running chat; None where that does not matter.
-        lease: Its hold on the conversation.
-    """
-
-    call: Call
-    cancel_on_close: bool = True
-    deadline: float | None = None
-    chat_id: str | None = None
-    conversation_id: str | None = None
-    reader: Callable[[], Reader] = ChatEventReader
-    can_cancel: bool = True
-    prepare: Callable[[Call], Flow[Call]] | None = None
-    busy: Busy | None = None
-    lease: Lease | None = None
-
-    def leased(self, lease: Lease) -> StreamRequest:
-        """Return the same request with a hold on its conversation."""
-        request = StreamRequest(*_FIELDS_OF_REQUEST(self))
-        request.lease = lease
-        return request
-
-
-_FIELDS_OF_REQUEST: Final = attrgetter(*(field.name for field in fields(StreamRequest)))
 
 
 class StreamPump(abc.ABC, Generic[Item]):
@@ -185,7 +145,7 @@ class Pump(StreamPump[Increment]):
         super().__init__(idle, clock)
         self.turn = Turn(chat_id=request.chat_id, conversation_id=request.conversation_id)
         self.superseded = False  # by a newer chat of the same conversation
-        self._decoder = ChatEventDecoder(request.reader())
+        self._decoder = ChatEventDecoder(request.reader() if request.reader is not None else None)
         self._cut = False  # the connection broke, so the chat may go on without us
 
     @property

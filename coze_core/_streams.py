@@ -21,7 +21,8 @@ from coze_core._errors import CozeError
 from coze_core._flow import Flow
 from coze_core._loops import nobody_waits
 from coze_core._models import Chat
-from coze_core._pump import CANCEL_SECONDS, DRAIN_SECONDS, StreamPump, StreamRequest
+from coze_core._pump import CANCEL_SECONDS, DRAIN_SECONDS, StreamPump
+from coze_core._stream_request import StreamRequest
 from coze_core._unlisted import Unlisted, unlisted
 from coze_core._watchdog import NEVER, Bound
 

@@ -16,7 +16,7 @@ from coze_core import _tracing_facts as facts
 from coze_core._call import Call
 from coze_core._config import Tracing, captures_content
 from coze_core._flow import Flow
-from coze_core._pump import StreamRequest
+from coze_core._stream_request import StreamRequest
 from coze_core._tracing_operation import Operation, watched
 from coze_core._tracing_streams import WatchedPump, WatchedWorkflowPump
 from coze_core._tracing_tools import tell_afterwards

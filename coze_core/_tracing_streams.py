@@ -11,7 +11,8 @@ from collections.abc import Callable
 from coze_core._call import Reply
 from coze_core._errors import APITimeoutError, CozeError
 from coze_core._flow import Flow
-from coze_core._pump import Item, Pump, StreamPump, StreamRequest
+from coze_core._pump import Item, Pump, StreamPump
+from coze_core._stream_request import StreamRequest
 from coze_core._tracing_facts import Facts
 from coze_core._tracing_operation import Operation, watched
 from coze_core._tracing_tools import Tools

@@ -20,12 +20,11 @@ from coze_core._models import (
     Message,
     ToolCall,
     Usage,
-    whole_number,
-    wire_id,
 )
 from coze_core._reader import AnyChatEvent, message_class
 from coze_core._sound import playable
 from coze_core._turn_parts import Answer, Increment, Pieces, ToolActivity, increment, items_of
+from coze_core._values import whole_number, wire_id
 
 ANSWER_SEPARATOR: Final = "\n\n"
 

@@ -17,7 +17,7 @@ from coze_core._endpoints._checks import check_seconds
 from coze_core._errors import APITimeoutError, PollTimeoutError
 from coze_core._flow import Flow, send
 from coze_core._models import Chat, Id, Message, WireModel
-from coze_core._pump import StreamRequest
+from coze_core._stream_request import StreamRequest
 from coze_core._turn import Turn
 from coze_core._v2_reader import V2EventReader
 

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
 from coze_core._drivers import AsyncDriver, SyncDriver
-from coze_core._pump import StreamRequest
+from coze_core._stream_request import StreamRequest
 from coze_core._streams import AsyncEventStream, EventStream, StreamFlows
 from coze_core._workflow_events import WorkflowEvent, WorkflowMessage
 from coze_core._workflow_pump import WorkflowPump

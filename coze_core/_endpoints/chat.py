@@ -28,7 +28,8 @@ from coze_core._models import (
     ToolOutput,
 )
 from coze_core._polling import poll_until
-from coze_core._pump import CANCEL_SECONDS, StreamRequest
+from coze_core._pump import CANCEL_SECONDS
+from coze_core._stream_request import StreamRequest
 from coze_core._turn import Turn
 
 CREATE: Final = "/v3/chat"

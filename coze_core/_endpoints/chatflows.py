@@ -10,7 +10,7 @@ from coze_core._endpoints._checks import check_id, check_messages, check_seconds
 from coze_core._endpoints._workflow_bodies import run_body
 from coze_core._endpoints.workflows import CHAT
 from coze_core._models import EnterMessage
-from coze_core._pump import StreamRequest
+from coze_core._stream_request import StreamRequest
 from coze_core._workflow_inputs import with_uploads
 
 MAX_MESSAGES: Final = 50  # in one request (section 6.6)

@@ -17,7 +17,7 @@ from coze_core._endpoints.workflow_info import execution
 from coze_core._errors import PollTimeoutError
 from coze_core._flow import Flow, send
 from coze_core._polling import poll_until
-from coze_core._pump import StreamRequest
+from coze_core._stream_request import StreamRequest
 from coze_core._workflow_inputs import with_uploads
 from coze_core._workflow_models import Interrupt
 from coze_core._workflow_run import WorkflowRun

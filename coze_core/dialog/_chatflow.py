@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from coze_core._endpoints import chatflows
 from coze_core._models import EnterMessage
-from coze_core._pump import StreamRequest
+from coze_core._stream_request import StreamRequest
 
 # What a chatflow is told too; leaving one early cannot cancel it, whatever is wanted.
 _CARRIED: Final = frozenset(

@@ -22,10 +22,11 @@ from coze_core._errors import (
     NotFoundError,
 )
 from coze_core._events import FunctionCallCompleted
-from coze_core._models import Chat, Message, ToolOutput, whole_number
+from coze_core._models import Chat, Message, ToolOutput
 from coze_core._polling import poll_until
 from coze_core._turn import Turn, message_event
 from coze_core._turn_parts import Increment
+from coze_core._values import whole_number
 from coze_core.dialog._history import Entry
 from coze_core.dialog._marker import Marker, Pending
 from coze_core.dialog._plan import output_text

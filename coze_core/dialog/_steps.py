@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
 
 from coze_core._flow import Flow
-from coze_core._pump import StreamRequest
+from coze_core._stream_request import StreamRequest
 from coze_core._turn import Turn
 from coze_core.dialog._listen import Listener
 from coze_core.dialog._pieces import Piece

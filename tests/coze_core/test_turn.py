@@ -27,7 +27,8 @@ from coze_core import (
 )
 from coze_core._call import Call
 from coze_core._codes import CODES
-from coze_core._pump import Pump, StreamRequest
+from coze_core._pump import Pump
+from coze_core._stream_request import StreamRequest
 
 STREAMS = Path(__file__).parents[1] / "streams"
 
