@@ -15,12 +15,12 @@ from coze_core._config import (
     ProtocolName,
     Tracing,
     check_headers,
-    from_environment,
     resolve_base_url,
 )
 from coze_core._desk import Busy, ConversationLock
 from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._endpoints import busy, chat
+from coze_core._environment import from_environment
 from coze_core._flow import Flow, send
 from coze_core._here import Surroundings, guarded
 from coze_core._http import check_addresses

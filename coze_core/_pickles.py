@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from coze_core._config import from_environment
+from coze_core._environment import from_environment
 
 
 def check_travels(token: str | None, *, found: str | None = None, proxy: str | None = None) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from langchain_core.utils import from_env, secret_from_env
 from pydantic import AliasChoices, ConfigDict, Field, SecretStr, model_validator
 
-from coze_core import ModelConnection
+from coze_core import ModelConnection, from_environment
 
 if TYPE_CHECKING:
     Key: TypeAlias = SecretStr | str | Callable[[], Any] | None
 else:  # what is kept of a key shows nothing of it
     Key = SecretStr | None
 
-_FROM_ENVIRONMENT: Final = secret_from_env(["COZE_API_TOKEN", "COZE_API_KEY"], default=None)
+
+def _key_of_environment() -> SecretStr | None:
+    found = from_environment("token", "COZE_API_KEY")  # the latter is the community package's
+    return SecretStr(found) if found is not None else None
 
 
 class Connection(ModelConnection):
@@ -32,10 +34,10 @@ class Connection(ModelConnection):
     )
 
     api_key: Key = Field(
-        default_factory=_FROM_ENVIRONMENT,
+        default_factory=_key_of_environment,
         validation_alias=AliasChoices("api_key", "token"),
     )
-    base_url: str | None = Field(default_factory=from_env("COZE_API_BASE", default=None))
+    base_url: str | None = Field(default_factory=lambda: from_environment("base_url"))
 
     @model_validator(mode="before")
     @classmethod
@@ -46,10 +48,10 @@ class Connection(ModelConnection):
         state = super().__getstate__()
         private = dict(state.get("__pydantic_private__") or {})
         private["_clients"] = {}
-        fields = self.travelling(state["__dict__"], found=_FROM_ENVIRONMENT())
+        fields = self.travelling(state["__dict__"], found=_key_of_environment())
         return {**state, "__dict__": fields, "__pydantic_private__": private}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
         super().__setstate__(state)
         if self.auth is None:
-            self.__dict__["api_key"] = _FROM_ENVIRONMENT()
+            self.__dict__["api_key"] = _key_of_environment()

@@ -14,7 +14,6 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.tools import BaseTool
-from langchain_core.utils import from_env
 from pydantic import (
     AliasChoices,
     ConfigDict,
@@ -22,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from coze_core import ModelSettings, Timeouts, __version__
+from coze_core import ModelSettings, Timeouts, __version__, from_environment
 from langchain_coze._connection import Connection
 from langchain_coze._names import PROVIDER
 
@@ -87,11 +86,11 @@ class ChatCozeSettings(ModelSettings, Connection, BaseChatModel):
     )
 
     bot_id: str = Field(
-        default_factory=from_env("COZE_BOT_ID", default=""),
+        default_factory=lambda: from_environment("bot_id") or "",
         validation_alias=AliasChoices("bot_id", "model", "model_name"),
         validate_default=True,
     )
-    user_id: str | None = Field(default_factory=from_env("COZE_USER_ID", default=None))
+    user_id: str | None = Field(default_factory=lambda: from_environment("user_id"))
     self_contained_tool_ids: bool = False
     stop: list[str] | None = Field(
         default=None, validation_alias=AliasChoices("stop", "stop_sequences")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from llama_index.core.base.llms.types import LLMMetadata, MessageRole
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from pydantic import AliasChoices, ConfigDict, Field, SecretStr, model_validator
 
-from coze_core import ModelConnection, ModelSettings
+from coze_core import ModelConnection, ModelSettings, from_environment
 
 if TYPE_CHECKING:
     Key: TypeAlias = SecretStr | str | Callable[[], Any] | None
@@ -22,11 +21,11 @@ else:  # what is kept of a key shows nothing of it
 # Other names of settings.
 _NAMES: Final = {"bot_id": ("model", "model_name"), "api_key": ("token",)}
 # Where a setting comes from if it is not given.
-_ENVIRONMENT: Final = {
-    "bot_id": "COZE_BOT_ID",
-    "api_key": "COZE_API_TOKEN",
-    "base_url": "COZE_API_BASE",
-    "user_id": "COZE_USER_ID",
+_ENVIRONMENT: Final[dict[str, Literal["bot_id", "token", "base_url", "user_id"]]] = {
+    "bot_id": "bot_id",
+    "api_key": "token",
+    "base_url": "base_url",
+    "user_id": "user_id",
 }
 
 
@@ -66,11 +65,11 @@ class CozeSettings(ModelSettings, ModelConnection, FunctionCallingLLM):
         if not isinstance(values, dict):
             return values
         found = cls.function_as_credential(values)
-        for name, variable in _ENVIRONMENT.items():
+        for name, setting in _ENVIRONMENT.items():
             names = (name, *_NAMES.get(name, ()))
             if all(found.get(other) is None for other in names):
-                value = os.environ.get(variable, "").strip()
-                if value:
+                value = from_environment(setting)
+                if value is not None:
                     found[name] = value
         known = {*cls.model_fields, *sum(_NAMES.values(), ()), "class_name"}
         for name in found.keys() - known:
