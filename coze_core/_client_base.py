@@ -42,7 +42,7 @@ Credential: TypeAlias = Auth | Callable[[], Any]
 
 def credential_of(token: str | None, auth: Credential | None) -> Auth:
     if token is not None and auth is not None:
-        raise ValueError("give token or auth, not both")
+        raise ValueError("give token= or auth=, not both / token= 与 auth= 只能提供一个")
     if isinstance(auth, Auth):
         return auth
     if callable(auth):

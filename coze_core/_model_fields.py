@@ -53,12 +53,15 @@ class ModelConnection(ModelClients, BaseModel):
         Args:
             update: Settings that are different in the copy.
             deep: Whether what they hold is copied as well.
+
+        Raises:
+            ValueError: A key and a credential in one update.
         """
-        given = dict(update or {})
-        keys = {name: given.pop(name) for name in ("api_key",) if name in given}
+        given = self.with_one_credential(update or {})
+        looked_at = {name: given.pop(name) for name in ("api_key", "auth") if name in given}
         twin = super().model_copy(update=given, deep=deep)
-        for name, key in keys.items():
-            setattr(twin, name, key)  # which looks at what it is
+        for name, value in looked_at.items():
+            setattr(twin, name, value)  # which looks at what it is
         return twin
 
 

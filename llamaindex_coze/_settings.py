@@ -64,8 +64,10 @@ class CozeSettings(ModelSettings, ModelConnection, FunctionCallingLLM):
     def _read_environment(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        found = cls.function_as_credential(values)
+        found = cls.with_one_credential(values)
         for name, setting in _ENVIRONMENT.items():
+            if name == "api_key" and found.get("auth") is not None:
+                continue
             names = (name, *_NAMES.get(name, ()))
             if all(found.get(other) is None for other in names):
                 value = from_environment(setting)

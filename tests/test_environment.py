@@ -37,14 +37,20 @@ def test_a_blank_token_does_not_hide_the_other_variable(emulator, leave_blank, m
     assert tool.invoke({"message": "What is 2 + 3?"}) == "2 + 3 = 5"
 
 
+MAKES = {
+    "client": CozeClient,
+    "awaiting client": AsyncCozeClient,
+    "ChatCoze": lambda: ChatCoze(bot_id="7").client,
+    "Coze": lambda: Coze(bot_id="7"),
+}
+
+
 @blanks
-@pytest.mark.parametrize(
-    "make", [CozeClient, AsyncCozeClient, lambda: ChatCoze(bot_id="7").client, lambda: Coze(bot_id="7")]
-)
-def test_a_blank_token_is_none(leave_blank, blank, make):
+@pytest.mark.parametrize("kind", MAKES)
+def test_a_blank_token_is_none(leave_blank, blank, kind):
     leave_blank(blank)
     with pytest.raises(ValueError, match="no token"):
-        make()
+        MAKES[kind]()
 
 
 @blanks
