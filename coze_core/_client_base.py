@@ -27,7 +27,7 @@ from coze_core._http import check_addresses
 from coze_core._memo import Memo
 from coze_core._models import Chat
 from coze_core._observing import Observing
-from coze_core._pickles import check_travels
+from coze_core._pickles import check_own, check_travels
 from coze_core._pump import StreamRequest
 from coze_core._retry import RetryPolicy, until
 from coze_core._session import Session
@@ -190,12 +190,8 @@ class BaseClient(abc.ABC, Generic[D]):
         return f"{type(self).__name__}(base_url={self._config.base_url!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        if any(part is not None for part in self._given):
-            raise TypeError(
-                "a client made with http_client= or transport= cannot be pickled: "
-                "make it anew where it is needed"
-            )
-        check_travels(None, proxy=self._config.proxy)
+        check_own(*self._given)
+        check_travels(None, proxy=self._config.proxy, headers=self._config.headers)
         return {"auth": self._auth, "config": self._config}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -33,6 +33,10 @@ _DEFAULTS: Final[dict[str, Any]] = {
 }
 
 
+_OWN_HTTP: Final = ("http_client", "http_async_client", "transport", "async_transport")
+_SHARED: Final = (*_OWN_HTTP, "auth", "tracing", "conversation_lock")
+
+
 def _credential(function: Callable[[], Any]) -> Any:
     from coze_core.oauth import KeyFunction  # only those who give one pay for the package
 
@@ -135,13 +139,32 @@ class ModelClients:
             fields: The fields of this object.
 
         Raises:
-            TypeError: If the token would have to travel along.
+            TypeError: If a secret would have to travel along, or what belongs to this process.
         """
-        from coze_core._pickles import check_travels  # only those who pickle pay for it
+        from coze_core._pickles import check_own, check_travels  # only those who pickle pay for it
 
+        check_own(*(self.__dict__[name] for name in _OWN_HTTP))
         key, known = self.api_key, self.environment_key()
-        check_travels(key.get_secret_value() if key else None, found=known, proxy=self.proxy)
+        check_travels(
+            key.get_secret_value() if key else None,
+            found=known,
+            proxy=self.proxy,
+            headers=self.default_headers,
+        )
         return {**fields, "api_key": None}
+
+    def sharing(self, memo: dict[int, Any] | None) -> dict[int, Any]:
+        """Return the memo of a deep copy, which takes over what was handed in and copies the rest.
+
+        An HTTP client, a credential or a lock is not ours to copy, and often cannot be.
+
+        Args:
+            memo: What the copy has copied already.
+        """
+        handed_in = [self.__dict__.get(name) for name in _SHARED]
+        memo = {} if memo is None else memo
+        memo.update({id(one): one for one in handed_in if one is not None})
+        return memo
 
     @property
     def client(self) -> CozeClient:
@@ -233,6 +256,10 @@ class ConnectedClients(ModelClients):
     def __getstate__(self) -> dict[str, Any]:
         return self.travelling({**self.__dict__, "_clients": {}})
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A pickle of an older version has not the settings that came later.
+        self.__dict__.update({"api_key": None, **_DEFAULTS, "_clients": {}, **state})
+
     def __copy__(self) -> Self:
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__, _clients={})
@@ -241,5 +268,6 @@ class ConnectedClients(ModelClients):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         twin = object.__new__(type(self))
         memo[id(self)] = twin
-        twin.__dict__.update(copy.deepcopy({**self.__dict__, "_clients": {}}, memo))
+        fields = {**self.__dict__, "_clients": {}}
+        twin.__dict__.update(copy.deepcopy(fields, self.sharing(memo)))
         return twin

@@ -64,6 +64,16 @@ class ModelConnection(ModelClients, BaseModel):
             setattr(twin, name, value)  # which looks at what it is
         return twin
 
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        return super().__deepcopy__(self.sharing(memo))
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        # A pickle of an older version has not the settings that came later.
+        for name, field in type(self).model_fields.items():
+            if name not in self.__dict__ and not field.is_required():
+                self.__dict__[name] = field.get_default(call_default_factory=True)
+
 
 class ModelSettings(BaseModel):
     """Whom a model talks to and how; the adapters' classes say what each setting means."""

@@ -123,9 +123,10 @@ class CozeSettings(ModelSettings, ModelConnection, FunctionCallingLLM):
         return {**super().to_payload(), "model": self.model, "bot_id": self.bot_id}
 
     def __getstate__(self) -> dict[str, Any]:
-        # The base class leaves out what cannot be pickled. That must not be the credential: the
-        # copy would work for another account, that of its environment.
-        pickle.dumps(self.auth)
+        # The base class leaves out what cannot be pickled. Nothing of the connection may be: the
+        # copy would work for another account, that of its environment, or by another way.
+        self.travelling({})
+        pickle.dumps([self.__dict__[name] for name in ModelConnection.model_fields])
         clients, self._clients = self._clients, {}
         try:
             state = super().__getstate__()
