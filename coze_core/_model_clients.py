@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from pydantic import SecretStr
 
 from coze_core._environment import from_environment
+from coze_core._timeouts import without_library
 
 if TYPE_CHECKING:
     from coze_core._client import AsyncCozeClient, CozeClient
@@ -87,6 +88,8 @@ class ModelClients:
             value = SecretStr(value) if isinstance(value, str) else value
         elif name == "auth" and value is not None:
             super().__setattr__("api_key", None)
+        elif name == "timeout":
+            value = without_library(value)
         super().__setattr__(name, value)
 
     @classmethod

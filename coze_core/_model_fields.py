@@ -8,10 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_serializer, field_validator
 
 from coze_core._model_clients import ModelClients
-from coze_core._timeouts import SomeTimeout, Timeouts
+from coze_core._timeouts import (
+    JsonSeconds,
+    Timeouts,
+    seconds_in_json,
+    timeout_in_json,
+    without_library,
+)
 
 if TYPE_CHECKING:
     from coze_core._auth import Auth
@@ -43,7 +49,17 @@ class ModelConnection(ModelClients, BaseModel):
     @field_validator("timeout", mode="before")
     @classmethod
     def _take_a_librarys_timeout(cls, value: object) -> object:
-        return Timeouts.of(value) if isinstance(value, SomeTimeout) else value
+        return without_library(value)
+
+    @field_serializer("timeout", when_used="json")
+    def _write_timeout(
+        self, value: float | Timeouts | None
+    ) -> JsonSeconds | dict[str, JsonSeconds]:
+        return timeout_in_json(value)
+
+    def timeout_in_json(self) -> JsonSeconds | dict[str, JsonSeconds]:
+        """Return the timeout as it is written in JSON: `"Infinity"` where there is no bound."""
+        return timeout_in_json(self.timeout)
 
     _clients: dict[str, tuple[tuple[object, ...], Any]] = PrivateAttr(default_factory=dict)
 
@@ -58,7 +74,8 @@ class ModelConnection(ModelClients, BaseModel):
             ValueError: A key and a credential in one update.
         """
         given = self.with_one_credential(update or {})
-        looked_at = {name: given.pop(name) for name in ("api_key", "auth") if name in given}
+        names = given.keys() & {"api_key", "auth", "timeout"}
+        looked_at = {name: given.pop(name) for name in names}
         twin = super().model_copy(update=given, deep=deep)
         for name, value in looked_at.items():
             setattr(twin, name, value)  # which looks at what it is
@@ -109,6 +126,10 @@ class ModelSettings(BaseModel):
     """Accepted for the sake of other models; a bot's temperature is set where the bot is made."""
     max_tokens: int | None = None
     """Accepted for the sake of other models; a bot's limit is set where the bot is made."""
+
+    @field_serializer("deadline", "busy_timeout", when_used="json")
+    def _write_seconds(self, value: float | None) -> JsonSeconds:
+        return seconds_in_json(value)
 
     @property
     def model(self) -> str:

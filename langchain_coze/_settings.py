@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 import warnings
@@ -21,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from coze_core import ModelSettings, Timeouts, __version__, from_environment
+from coze_core import ModelSettings, __version__, from_environment
 from langchain_coze._connection import Connection
 from langchain_coze._names import PROVIDER
 
@@ -190,8 +189,7 @@ class ChatCozeSettings(ModelSettings, Connection, BaseChatModel):
     @property
     def lc_attributes(self) -> dict[str, Any]:
         """Fields that are serialized in another form than they have."""
-        timeout = self.timeout
-        return {"timeout": dataclasses.asdict(timeout)} if isinstance(timeout, Timeouts) else {}
+        return {} if self.timeout is None else {"timeout": self.timeout_in_json()}
 
     @property
     def lc_secrets(self) -> dict[str, str]:
