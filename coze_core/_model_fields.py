@@ -131,10 +131,21 @@ class ModelSettings(BaseModel):
     def _write_seconds(self, value: float | None) -> JsonSeconds:
         return seconds_in_json(value)
 
-    @property
-    def model(self) -> str:
-        """The bot's id, or the chatflow's, under the name that other models have for it."""
-        return self.workflow_id or self.bot_id
+    # For type checkers, arguments of these names: the adapters take them for `bot_id`.
+    if TYPE_CHECKING:
+        model: str = Field(default="")
+        model_name: str = Field(default="")
+    else:
+
+        @property
+        def model(self) -> str:
+            """The bot's id, or the chatflow's, under the name that other models have for it."""
+            return self.workflow_id or self.bot_id
+
+        @property
+        def model_name(self) -> str:
+            """The same, under the other name that models have for it."""
+            return self.model
 
     def _check_bot(self) -> None:
         if not self.bot_id.strip() and not self.workflow_id:

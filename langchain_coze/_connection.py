@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import InitVar
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import AliasChoices, ConfigDict, Field, SecretStr, model_validator
@@ -41,6 +42,9 @@ class Connection(ModelConnection):
         default_factory=_secret_environment_key,
         validation_alias=AliasChoices("api_key", "token"),
     )
+    if TYPE_CHECKING:
+        token: InitVar[Key] = Field(default=None)
+
     base_url: str | None = Field(default_factory=lambda: from_environment("base_url"))
 
     @model_validator(mode="before")

@@ -6,7 +6,8 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Self
+from dataclasses import InitVar
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from langchain_core.language_models import LangSmithParams
 from langchain_core.language_models.chat_models import BaseChatModel
@@ -95,6 +96,8 @@ class ChatCozeSettings(ModelSettings, Connection, BaseChatModel):
         default=None, validation_alias=AliasChoices("stop", "stop_sequences")
     )
     streaming: bool = False
+    if TYPE_CHECKING:
+        stop_sequences: InitVar[list[str] | None] = Field(default=None)
 
     # -- construction
 
@@ -136,11 +139,6 @@ class ChatCozeSettings(ModelSettings, Connection, BaseChatModel):
         return _PROFILE | _V2_PROFILE if self.protocol == "v2" else dict(_PROFILE)
 
     # -- what LangChain wants to know
-
-    @property
-    def model_name(self) -> str:
-        """The bot's id, or the chatflow's, under the name that other models have for it."""
-        return self.model
 
     @property
     def _llm_type(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import warnings
 from collections.abc import Callable
+from dataclasses import InitVar
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from llama_index.core.base.llms.types import LLMMetadata, MessageRole
@@ -51,6 +52,9 @@ class CozeSettings(ModelSettings, ModelConnection, FunctionCallingLLM):
         repr=False,
         validation_alias=AliasChoices("api_key", "token"),
     )
+    if TYPE_CHECKING:
+        token: InitVar[Key] = Field(default=None)
+
     base_url: str | None = None
     user_id: str | None = None
     self_contained_tool_ids: bool = True

@@ -52,7 +52,8 @@ def test_each_name_of_the_bot_goes_before_the_environment(kind, name, monkeypatc
     monkeypatch.setenv("COZE_BOT_ID", "7")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert kind(**{name: "8"}, api_key="x").bot_id == "8"
+        made = kind(**{name: "8"}, api_key="x")
+    assert made.bot_id == made.model == made.model_name == "8"
 
 
 def ask(model, **options):
