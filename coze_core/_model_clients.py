@@ -122,6 +122,7 @@ class ModelClients:
                 raise ValueError(f"give {name}= or auth=, not both / {name}= 与 auth= 只能提供一个")
             if callable(key):
                 auth = _credential(key)
+        if auth is not found.get("auth"):
             found["auth"] = auth
         if auth is not None:
             found.pop("token", None)
