@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         DatasetImage,
         DocumentProgress,
     )
+    from coze_core._decoding import ChatEventDecoder
     from coze_core._desk import ConversationLock
     from coze_core._downloads import AsyncSpeech, Speech
     from coze_core._environment import environment_variable, from_environment
@@ -169,6 +170,7 @@ __all__ = [
     "ChatCompleted",
     "ChatCreated",
     "ChatEvent",
+    "ChatEventDecoder",
     "ChatEventReader",
     "ChatFailed",
     "ChatFailedError",
@@ -365,6 +367,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "_paging": ("AsyncPager", "Page", "Pager"),
     "_progress": ("progress_bar",),
+    "_decoding": ("ChatEventDecoder",),
     "_reader": ("AnyChatEvent", "ChatEventReader"),
     "_retry": ("RetryPolicy",),
     "_sse": ("ServerSentEvent", "SSEDecoder", "encode_event"),
