@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
+import coze_core  # whose names are imported when they are asked for, by whomever
 from coze_core._auth import Auth
+from coze_core._call import Call
 from coze_core._capabilities import Capabilities, ServerSetting
 from coze_core._client_base import (
     BaseClient,
@@ -23,8 +25,9 @@ from coze_core._config import (
 )
 from coze_core._desk import ConversationLock, Lease
 from coze_core._flow import Flow, send
-from coze_core._later import Later
+from coze_core._later import Later, LaterModule
 from coze_core._memo import Memo
+from coze_core._stream_request import StreamRequest
 from coze_core._timeouts import SomeTimeout, Timeouts
 
 if TYPE_CHECKING:  # imported by those who use them
@@ -33,12 +36,9 @@ if TYPE_CHECKING:  # imported by those who use them
     from coze_core import _platform_resources as platform  # noqa: F401 - named in quotes
     from coze_core import _resources as resources  # noqa: F401 - named in quotes
     from coze_core import _workflow_resources as workflow  # noqa: F401 - named in quotes
-    from coze_core._call import Call
-    from coze_core._chat_streams import AsyncChatStream, ChatStream
-    from coze_core._downloads import AsyncSpeech, Speech
     from coze_core._drivers import AsyncDriver, SyncDriver
-    from coze_core._stream_request import StreamRequest
-    from coze_core._workflow_streams import AsyncWorkflowStream, WorkflowStream
+else:
+    httpx = LaterModule("httpx")  # so that tools find the types of the arguments
 
 T = TypeVar("T")
 
@@ -147,26 +147,20 @@ class CozeClient(BaseClient["SyncDriver"]):
         """
         return self._driver.run(self._around.detect())
 
-    def open_stream(self, request: StreamRequest, /) -> ChatStream:
+    def open_stream(self, request: StreamRequest, /) -> coze_core.ChatStream:
         """Return a stream that is opened when it is entered or iterated."""
-        from coze_core._chat_streams import ChatStream
-
         request = self._as_spoken(request)
         pump = self._observing.chat_pump(request)
-        return ChatStream(self._driver, pump, request.leased(Lease(pump)), self._flows)
+        return coze_core.ChatStream(self._driver, pump, request.leased(Lease(pump)), self._flows)
 
-    def open_workflow(self, request: StreamRequest, /) -> WorkflowStream:
+    def open_workflow(self, request: StreamRequest, /) -> coze_core.WorkflowStream:
         """Return a workflow's stream that is opened when it is entered or iterated."""
-        from coze_core._workflow_streams import WorkflowStream
-
         pump = self._observing.workflow_pump(request)
-        return WorkflowStream(self._driver, pump, request, self._flows)
+        return coze_core.WorkflowStream(self._driver, pump, request, self._flows)
 
-    def open_speech(self, call: Call, /) -> Speech:
+    def open_speech(self, call: Call, /) -> coze_core.Speech:
         """Return speech that is asked for when it is entered, iterated over or read."""
-        from coze_core._downloads import Speech
-
-        return Speech(self._driver, lambda: self._signed(send(call)))
+        return coze_core.Speech(self._driver, lambda: self._signed(send(call)))
 
     def close(self) -> None:
         """Close the connections; the client opens new ones if it is used again."""
@@ -288,26 +282,22 @@ class AsyncCozeClient(BaseClient["AsyncDriver"]):
         """
         return await self._driver.run(self._around.detect())
 
-    def open_stream(self, request: StreamRequest, /) -> AsyncChatStream:
+    def open_stream(self, request: StreamRequest, /) -> coze_core.AsyncChatStream:
         """Return a stream that is opened when it is entered or iterated."""
-        from coze_core._chat_streams import AsyncChatStream
-
         request = self._as_spoken(request)
         pump = self._observing.chat_pump(request)
-        return AsyncChatStream(self._driver, pump, request.leased(Lease(pump)), self._flows)
+        return coze_core.AsyncChatStream(
+            self._driver, pump, request.leased(Lease(pump)), self._flows
+        )
 
-    def open_workflow(self, request: StreamRequest, /) -> AsyncWorkflowStream:
+    def open_workflow(self, request: StreamRequest, /) -> coze_core.AsyncWorkflowStream:
         """Return a workflow's stream that is opened when it is entered or iterated."""
-        from coze_core._workflow_streams import AsyncWorkflowStream
-
         pump = self._observing.workflow_pump(request)
-        return AsyncWorkflowStream(self._driver, pump, request, self._flows)
+        return coze_core.AsyncWorkflowStream(self._driver, pump, request, self._flows)
 
-    def open_speech(self, call: Call, /) -> AsyncSpeech:
+    def open_speech(self, call: Call, /) -> coze_core.AsyncSpeech:
         """Return speech that is asked for when it is entered, iterated over or read."""
-        from coze_core._downloads import AsyncSpeech
-
-        return AsyncSpeech(self._driver, lambda: self._signed(send(call)))
+        return coze_core.AsyncSpeech(self._driver, lambda: self._signed(send(call)))
 
     async def aclose(self) -> None:
         """Close the connections of this event loop; new ones are opened if it is used again."""

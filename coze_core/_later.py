@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 if TYPE_CHECKING:
     from coze_core._binding import AsyncRuns, Runs
@@ -41,3 +41,17 @@ class Later(Generic[T]):
         made: T = getattr(importlib.import_module(f"coze_core.{self._module}"), self._class)(client)
         client.__dict__[self._name] = made  # found there first from now on
         return made
+
+
+class LaterModule:
+    """A module that is imported when something of it is first asked for.
+
+    Args:
+        name: The module.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(self._name), name)

@@ -169,12 +169,18 @@ class Pump(StreamPump[Increment]):
         """Take a block; afterwards look at `turn.error`, `over` and `failure`, in this order.
 
         Raises:
-            ProtocolError: If the bytes are not the protocol.
             APITimeoutError: If there have been only heartbeats for too long.
             ChatSupersededError: If a newer chat has taken its place.
         """
         if self.superseded and self.turn.chat_id:
             raise self._superseded()
+        taken = self._taken(block)
+        # The block may be the one that told whom to cancel, and the last one for long.
+        if self.superseded and self.turn.chat_id and not self.turn.finished:
+            self.failure = self.failure or self._superseded()
+        return taken
+
+    def _taken(self, block: bytes) -> list[Increment]:
         events_read, run = self._decoder.read(block)
         if self._decoder.failure is not None:
             self.failure, self._decoder.failure = self._decoder.failure, None

@@ -7,7 +7,6 @@ that may have arrived are never sent again.
 
 from __future__ import annotations
 
-import email.utils
 import random
 import re
 import time
@@ -72,6 +71,8 @@ def retry_after_seconds(error: CozeError, now: float) -> float | None:
         return None
     if re.fullmatch(r"\s*[0-9]+(\.[0-9]*)?\s*", value, re.ASCII):
         return float(value)
+    import email.utils  # takes 10 ms, and hardly any server sends a date
+
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now)
     except (ValueError, OverflowError):
