@@ -16,7 +16,7 @@ from coze_core.dialog import (
 from openai_coze._messages import entries_of
 from openai_coze._options import bound_bot, mapping, options_of
 from openai_coze._problems import Refused
-from openai_coze._settings import BotRoute
+from openai_coze._settings import BotModel, BotRoute
 
 # What every chat has unless a model's settings or the request say otherwise.
 _DEFAULTS: Final[dict[str, Any]] = {
@@ -152,6 +152,22 @@ class Wanted:
             response_format=self.response_format,
             warns=False,
         )
+
+
+def check_model(model: BotModel) -> None:
+    """Refuse settings of a model with which no chat could begin.
+
+    Args:
+        model: The model.
+
+    Raises:
+        ValueError: What is wrong with them.
+    """
+    for route in model.routes:
+        try:
+            Wanted(model.name, []).ask(route, "-", model.options)
+        except ValueError as error:
+            raise ValueError(f"models[{model.name!r}].options: {error}") from error
 
 
 def wanted_of_chat(body: Mapping[str, Any], *, most_messages: int) -> Wanted:

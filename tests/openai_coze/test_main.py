@@ -87,7 +87,7 @@ def test_settings_come_from_a_file(tmp_path):
         ("[[keys]]\nname = 'a'\nsha256 = 'abc'", "SHA-256"),
         ("[limits]\nrunning = 0", "more than 0"),
         ("[limits]\nrun = 1", "there is no 'run'"),
-        ("[limits]\nheld = 1000", "at least 'body'"),
+        ("[limits]\nheld = 1000", "limits.held must be at least 134217728"),
         ("pass_through = false", "nobody could call"),
         ("pass_through = 'false'", "true or false"),
         ("cors_origins = 'https://a.example'", "list of texts"),
@@ -105,20 +105,85 @@ def test_settings_come_from_a_file(tmp_path):
         ("timeout = '30'", "timeout must be a number"),
         ("timeout = true", "timeout must be a number"),
         ("[limits]\nseconds = nan", "must be a number"),
-        ("[voices]\nalloy = 1", "voices: alloy must be text"),
+        ("[voices]\nalloy = 1", "voices.alloy must be text"),
         ("[accounts.a]\ntoken_file = 1", "token_file must be text"),
         ("[accounts.a]\noauth_file = 1", "oauth_file must be text"),
         ("[[keys]]\nname = 'a'\nsha256 = 1", "sha256 must be text"),
         ("[[models]]\nname = 7\nbots = ['1']", "name must be text"),
         ("[[models]]\nname = 'm'\nbots = ['1']\noptions = [1]", "options must be a table"),
+        (
+            "[[models]]\nname = 'm'\nbots = [{bot_id = 7379}]",
+            r"bots\[0\].bot_id must be text",
+        ),
+        ("[[models]]\nbots = [7379]", r"models\[0\].bots\[0\] must be its id as text"),
+        ("[[keys]]\nname = 'a'\nkey_env = 'SPACE'", "no header can hold"),
+        ("[[keys]]\nname = 'a'\nsha256 = ''\nper_minute = 0", "SHA-256"),
+        ("[accounts]\na = 1", r"accounts\['a'\] must be a table"),
+        (
+            "[accounts.a]\noauth_file = 'none.json'",
+            r"accounts\['a'\].oauth_file: .* cannot",
+        ),
+        ("[accounts.a]\ntoken_file = 'token'", "cannot be read"),
         ("[", "is not TOML"),
     ],
 )
-def test_a_wrong_file_is_refused_with_a_word_about_it(tmp_path, text, message):
+def test_a_wrong_file_is_refused_with_a_word_about_it_in_two_languages(tmp_path, text, message):
     file = tmp_path / "gateway.toml"
-    file.write_text(text)
-    with pytest.raises(ValueError, match=message):
-        settings_from_file(file, {"SHORT": "sk-1", "LONG": SECRET})
+    file.write_bytes(text.encode("utf-8"))
+    (tmp_path / "token").write_bytes(b"\xff")
+    given = {"SHORT": "sk-1", "LONG": SECRET, "SPACE": "sk-0123456789 abcdef"}
+    with pytest.raises(ValueError, match=message) as caught:
+        settings_from_file(file, given)
+    assert "gateway.toml" in str(caught.value)
+    assert re.search("[\u4e00-\u9fff]", str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ('temperature = "hot"', "'temperature', which does not exist: it is set where the bot"),
+        ("deadline = 5", "does not exist: set limits.seconds"),
+        ("histori = 1", "did you mean 'history'"),
+        ('history = "none"', "options.history must be 'client' or 'server'"),
+        ("on_busy = true", "options.on_busy must be 'error', 'wait'"),
+        ('system = "variable:"', "system must be 'prefix'"),
+        ("system = 1", "options.system must be text"),
+        ("user_id = 7", "options.user_id must be text"),
+        ("conversation_id = 7379", "options.conversation_id must be text"),
+        ('busy_timeout = "soon"', "options.busy_timeout must be a number"),
+        ("busy_timeout = nan", "options.busy_timeout must be a number"),
+        ("busy_timeout = -1", "busy_timeout must not be negative"),
+        ('enable_card = "yes"', "options.enable_card must be true or false"),
+        (
+            "custom_variables = {a = 1}",
+            r"options.custom_variables must be a table .* of texts",
+        ),
+        ('custom_variables = {a1 = "x"}', "letters and underscores only"),
+        ('meta_data = {a = ""}', "meta_data keys have 1 to 64"),
+        ('parameters = ["a"]', "options.parameters must be a table"),
+        ('history = "server"\nauto_save_history = false', "needs auto_save_history"),
+    ],
+)
+def test_a_wrong_option_of_a_model_ends_the_program_before_any_chat(
+    tmp_path, capsys, option, message
+):
+    file = tmp_path / "gateway.toml"
+    file.write_text(f"[[models]]\nname = 'helper'\nbots = ['7379']\n[models.options]\n{option}")
+    assert main(["--config", str(file)]) == 1
+    told = capsys.readouterr().err
+    assert re.search(message, told)
+    assert "models['helper'].options" in told
+    assert re.search("[\u4e00-\u9fff]", told)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"upload": 300_000_000}, {"body": 300_000_000}, {"upload": 1, "body": 1}]
+)
+def test_what_is_held_at_once_follows_from_the_other_limits(limits):
+    room = Limits(**limits).room
+    assert room >= 2 * max(limits.values())
+    assert room >= Limits().room
+    assert Limits(held=200_000_000).room == 200_000_000
 
 
 def test_a_key_may_use_known_models_only_and_bots_need_their_accounts(settings_for, emulator):
@@ -179,6 +244,28 @@ def test_a_wrong_setting_ends_the_program_with_a_word_about_it(capsys, monkeypat
     assert "needs COZE_API_TOKEN" in capsys.readouterr().err
     assert main(["--config", "x.toml", "--model", "a=1"]) == 1
     assert "not both" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--port", "{taken}"], "cannot listen at 127.0.0.1 port {taken}"),
+        (["--port", "65536"], "--port must be from 0 to 65535"),
+        (["--host", "192.0.2.1"], "cannot listen at 192.0.2.1"),
+        (["--host", "::g"], "cannot listen at ::g"),
+        (["--uds", "none/there.sock"], "there is no folder"),
+        (["--workers", "0"], "--workers must be at least 1"),
+    ],
+)
+def test_a_place_where_nobody_can_listen_ends_the_program(capsys, arguments, told):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        assert main([each.format(taken=taken) for each in arguments]) == 1
+    error = capsys.readouterr().err
+    assert told.format(taken=taken) in error
+    assert re.search("[\u4e00-\u9fff]", error)
 
 
 def test_it_makes_keys(capsys):
