@@ -15,6 +15,7 @@ from openai_coze._files import client_of, file_of, form_of
 from openai_coze._gate import while_there
 from openai_coze._hub import Hub
 from openai_coze._problems import Refused
+from openai_coze._wrong import NUMBER, is_number, wrong
 
 SpeechFormat = Literal["mp3", "wav", "pcm", "ogg_opus"]
 # OpenAI's names of formats: Coze's name, and the media type.
@@ -93,8 +94,8 @@ def _format(body: Mapping[str, Any]) -> tuple[SpeechFormat, str]:
 
 
 def _speed(value: Any) -> float | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise Refused("speed must be a number", param="speed")
+    if value is not None and not is_number(value):
+        raise Refused(wrong("speed", *NUMBER), param="speed")
     return None if value is None else float(value)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from coze_core.dialog import CallEntry, Entry, Media, medium
 from openai_coze._problems import Refused
+from openai_coze._wrong import TEXT, wrong
 
-_TEXT: Final = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
+_TEXTS: Final = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
 
 
 def entries_of(messages: Any) -> list[Entry]:
@@ -96,9 +98,26 @@ def calls_of(calls: Any, where: str) -> tuple[CallEntry, ...]:
         function = call.get("function") if isinstance(call, Mapping) else None
         if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
             raise Refused(f"{where} must hold calls of functions", param=where)
-        arguments = function.get("arguments")
-        found.append(CallEntry(str(call.get("id") or ""), function["name"], str(arguments or "")))
+        arguments = arguments_of(function.get("arguments"), where)
+        found.append(CallEntry(str(call.get("id") or ""), function["name"], arguments))
     return tuple(found)
+
+
+def arguments_of(value: object, where: str) -> str:
+    """Return the arguments of a call, which some programs send as an object.
+
+    Args:
+        value: The field `arguments` of a call.
+        where: What to call it in an error.
+
+    Raises:
+        Refused: It is neither text nor an object.
+    """
+    if isinstance(value, Mapping):
+        return json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, str | None):
+        raise Refused(f"{where}: arguments must be text that holds JSON", param=where)
+    return value or ""
 
 
 def words_of(content: Any, where: str) -> tuple[str, tuple[Media, ...]]:
@@ -131,8 +150,11 @@ def _take(part: Any, where: str, texts: list[str], media: list[Media]) -> None:
     kind = part.get("type") if isinstance(part, Mapping) else None
     if not isinstance(kind, str):
         raise Refused(f"{where} must be an object with a type", param=where)
-    if kind in _TEXT:
-        texts.append(str(part.get(_TEXT[kind]) or ""))
+    if kind in _TEXTS:
+        text = part.get(_TEXTS[kind])
+        if not isinstance(text, str | None):
+            raise Refused(wrong(f"{where}.{_TEXTS[kind]}", *TEXT), param=where)
+        texts.append(text or "")
     elif kind in _MEDIA:
         try:
             media.append(_MEDIA[kind](part))

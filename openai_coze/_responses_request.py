@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from coze_core.dialog import CallEntry, Entry, ResponseFormat
-from openai_coze._messages import instructed_last, role_of, words_of
+from openai_coze._messages import arguments_of, instructed_last, role_of, words_of
 from openai_coze._options import bound_bot, mapping, options_of
 from openai_coze._problems import Refused
 from openai_coze._request import (
@@ -153,7 +153,8 @@ def _call(item: Mapping[str, Any], where: str, entries: list[Entry]) -> None:
     name = item.get("name")
     if not isinstance(name, str):
         raise Refused(f"{where}.name must be text", param=f"{where}.name")
-    call = CallEntry(str(item.get("call_id") or ""), name, str(item.get("arguments") or ""))
+    arguments = arguments_of(item.get("arguments"), where)
+    call = CallEntry(str(item.get("call_id") or ""), name, arguments)
     if entries and entries[-1].role == "assistant":
         entries[-1] = replace(entries[-1], tool_calls=(*entries[-1].tool_calls, call))
     else:
