@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -114,7 +115,7 @@ def _refused(error: Refused) -> Problem:
     if error.again is not None:
         headers["x-should-retry"] = "true" if error.again else "false"
     if error.retry_after is not None:
-        headers["retry-after"] = str(max(1, round(error.retry_after)))
+        headers["retry-after"] = str(max(1, math.ceil(error.retry_after)))
     told = {
         "message": error.message[:_LONGEST],
         "type": _TYPES.get(error.status, _OTHER if error.status < 500 else "server_error"),
