@@ -86,10 +86,13 @@ def _format(body: Mapping[str, Any]) -> tuple[SpeechFormat, str]:
     wanted = body.get("response_format") or "mp3"
     if not isinstance(wanted, str) or wanted not in _FORMATS:
         raise Refused(
-            f"response_format must be one of {', '.join(_FORMATS)}", param="response_format"
+            wrong(
+                "response_format", f"one of {', '.join(_FORMATS)}", f"是 {'、'.join(_FORMATS)} 之一"
+            ),
+            param="response_format",
         )
     if (body.get("stream_format") or "audio") != "audio":
-        raise Refused("stream_format must be 'audio'", param="stream_format")
+        raise Refused(wrong("stream_format", "'audio'", "是 'audio'"), param="stream_format")
     return _FORMATS[wanted]
 
 
@@ -102,9 +105,11 @@ def _speed(value: Any) -> float | None:
 def _text(body: Mapping[str, Any]) -> str:
     text = body.get("input")
     if not isinstance(text, str) or not text.strip():
-        raise Refused("input must be the text to say", param="input")
+        raise Refused(wrong("input", "the text to say", "是要朗读的文本"), param="input")
     if len(text) > _LONGEST:
-        raise Refused(f"input may have {_LONGEST} characters", param="input")
+        raise Refused(
+            f"input may have {_LONGEST} characters / input 最多 {_LONGEST} 个字符", param="input"
+        )
     return text
 
 
@@ -168,7 +173,7 @@ async def transcriptions(hub: Hub, exchange: Exchange) -> None:
         if wanted not in {"json", "text"}:
             raise Refused(
                 f"response_format {wanted!r} needs times, which Coze does not tell: "
-                "use json or text",
+                "use json or text / 扣子不提供时间信息，请使用 json 或 text",
                 param="response_format",
             )
         name, content, _ = await file_of(form)

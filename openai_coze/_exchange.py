@@ -262,5 +262,8 @@ def _is_too_deep(value: dict[str, Any]) -> bool:
 
 
 def _too_large(most: int | None) -> Refused:
-    bound = "" if most is None else f": {most} bytes at most"
-    return Refused(f"the body is too large{bound}", status=413, code="body_too_large")
+    bound, bound_zh = (
+        ("", "") if most is None else (f": {most} bytes at most", f"：最多 {most} 字节")
+    )
+    text = f"the body is too large{bound} / 请求体过大{bound_zh}"
+    return Refused(text, status=413, code="body_too_large")

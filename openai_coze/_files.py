@@ -46,7 +46,11 @@ async def upload_file(hub: Hub, exchange: Exchange) -> None:
             given: _Given = (name, content, media_type) if media_type else (name, content)
             file, account = await _uploaded(hub, exchange, accounts, given)
             if not file.id:
-                raise Refused("Coze gave the file no id", status=502, code="upstream_error")
+                raise Refused(
+                    "Coze gave the file no id / 扣子未返回文件 ID",
+                    status=502,
+                    code="upstream_error",
+                )
             id = file.id if account is None else carried_id(file.id, account)
             await exchange.answer(_told(file, id, name, purpose, len(content)))
 
@@ -159,7 +163,9 @@ async def form_of(hub: Hub, exchange: Exchange) -> AsyncIterator[FormData]:
         form = await request.form(max_files=1, max_fields=20)
     except (HTTPException, MultiPartException) as error:
         text = getattr(error, "detail", None) or getattr(error, "message", "")
-        raise Refused(f"the body is no form with a file: {text}") from error
+        raise Refused(
+            f"the body is no form with a file: {text} / 请求体不是包含文件的 multipart 表单"
+        ) from error
     try:
         yield form
     finally:
@@ -177,5 +183,7 @@ async def file_of(form: FormData) -> tuple[str, bytes, str | None]:
     """
     file = form.get("file")
     if not isinstance(file, UploadFile):
-        raise Refused("the form has no file in its field `file`", param="file")
+        raise Refused(
+            "the form has no file in its field `file` / 表单的 `file` 字段中没有文件", param="file"
+        )
     return file.filename or "file", await file.read(), file.content_type

@@ -11,7 +11,7 @@ from typing import Any, Final
 from coze_core import load_auth
 from coze_core.dialog import suggestion
 from openai_coze._settings import BotModel, BotRoute, Credential, GatewayKey, Limits, Settings
-from openai_coze._wrong import NUMBER, SWITCH, TABLE, TEXT, TEXTS, is_number, wrong
+from openai_coze._wrong import LIST, NUMBER, SWITCH, TABLE, TEXT, TEXTS, is_number, wrong
 
 _PLAIN: Final = frozenset(
     {"pass_through", "base_url", "region", "page", "metrics", "traces", "timeout"}
@@ -142,7 +142,7 @@ def _model(entry: Mapping[str, Any], place: int) -> BotModel:
     _check_texts(entry, ("name", "description"), f"{where}.")
     bots = entry.get("bots", [])
     if not isinstance(bots, list):
-        raise ValueError(wrong(f"{where}.bots", "a list", "是列表"))  # noqa: TRY004 - of the file
+        raise ValueError(wrong(f"{where}.bots", *LIST))  # noqa: TRY004 - of the file
     return BotModel(
         entry.get("name", ""),
         tuple(_route(bot, f"{where}.bots[{number}]") for number, bot in enumerate(bots)),

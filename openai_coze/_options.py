@@ -9,7 +9,7 @@ from typing import Any, Final
 from coze_core.dialog import suggestion
 from openai_coze._problems import Refused
 from openai_coze._settings import OPTIONS
-from openai_coze._wrong import wrong, wrong_option
+from openai_coze._wrong import LIST, OBJECT, wrong, wrong_option
 
 _BOT: Final = "bot_id"
 _VARIABLE: Final = re.compile(r"[A-Za-z_]+")
@@ -48,10 +48,10 @@ def options_of(body: Mapping[str, Any], tools: Any, choice: Any) -> dict[str, An
         kind = "custom_variables" if _VARIABLE.fullmatch(name) else "meta_data"
         given[kind] = {name: str(value), **(given.get(kind) or {})}
     if tools is not None and not isinstance(tools, list):
-        raise Refused("tools must be a list", param="tools")
+        raise Refused(wrong("tools", *LIST), param="tools")
     for place, tool in enumerate(tools or ()):
         if not isinstance(tool, Mapping):
-            raise Refused(f"tools[{place}] must be an object", param=f"tools[{place}]")
+            raise Refused(wrong(f"tools[{place}]", *OBJECT), param=f"tools[{place}]")
     if not tools and choice not in (None, "auto", "none"):
         raise Refused(
             "tool_choice asks for a tool, and there is none: send tools, or leave it out / "
@@ -83,5 +83,5 @@ def mapping(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise Refused(f"{name} must be an object", param=name)
+        raise Refused(wrong(name, *OBJECT), param=name)
     return value

@@ -12,6 +12,8 @@ from coze_core import ModelSettings
 Words = tuple[str, str]
 TEXT: Final = ("text, in quotes", "是字符串，请加引号")
 TEXTS: Final = ("a list of texts", "是字符串列表")
+LIST: Final = ("a list", "是列表")
+OBJECT: Final = ("an object", "是对象")
 TABLE: Final = ("a table (an object)", "是表（对象）")
 NUMBER: Final = ("a number", "是数字")
 SWITCH: Final = ("true or false", "是 true 或 false")
