@@ -42,7 +42,14 @@ class V2EventReader:
 
     def read(self, frames: Iterable[ServerSentEvent]) -> list[AnyChatEvent]:
         """Return the chat events of these frames; some have two of them, or three."""
-        return [event for sse in frames for event in self._events(sse)]
+        read: list[AnyChatEvent] = []
+        self.read_into(read, frames)
+        return read
+
+    def read_into(self, read: list[AnyChatEvent], frames: Iterable[ServerSentEvent]) -> None:
+        """Add the chat events of these frames; those before one that cannot be read stay added."""
+        for sse in frames:
+            read += self._events(sse)
 
     def _events(self, sse: ServerSentEvent) -> list[AnyChatEvent]:
         data = sse.data_bytes

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from coze_core import load_auth
+from coze_core import environment_variable, load_auth
 from coze_core.dialog import suggestion
 from openai_coze._settings import BotModel, BotRoute, Credential, GatewayKey, Limits, Settings
 from openai_coze._wrong import LIST, NUMBER, SWITCH, TABLE, TEXT, TEXTS, is_number, wrong
@@ -64,7 +64,7 @@ def settings_from_environment(
     found = os.environ if environment is None else environment
     bots = [f"{bot}={bot}" for bot in _listed(found.get("COZE_BOT_ID"))]
     keys = _listed(found.get("COZE_GATEWAY_KEY"))
-    token = found.get("COZE_API_TOKEN", "").strip()
+    token = environment_variable("COZE_API_TOKEN", environment=found)
     if keys and not token:
         raise ValueError(
             "COZE_GATEWAY_KEY needs COZE_API_TOKEN: it pays for those who show the key / "
@@ -72,7 +72,7 @@ def settings_from_environment(
         )
     return Settings(
         models=tuple(_named(text) for text in [*models, *bots]),
-        accounts={"default": token} if keys else {},
+        accounts={"default": token} if keys and token else {},
         keys=tuple(GatewayKey.of(key, name=str(n)) for n, key in enumerate(keys, 1)),
     )
 
@@ -193,8 +193,8 @@ def _secret(
     if not variable:
         needed = f"{kind}_env or {kind}_file"
         raise ValueError(f"{where} needs {needed} / {where} 需要 {kind}_env 或 {kind}_file")
-    value = environment.get(variable, "").strip()
-    if not value:
+    value = environment_variable(variable, environment=environment)
+    if value is None:
         raise ValueError(
             f"{where}.{kind}_env: the variable {variable} is not set / 环境变量 {variable} 未设置"
         )

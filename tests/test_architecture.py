@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 # From the bottom up: a module may import only what stands above it in this list.
 ORDER = [
     "_version",
+    "_environment",
     "_signal",
     "_desk",
     "_timeouts",
