@@ -123,7 +123,10 @@ def check_token(token: str) -> None:
             "passed as auth= / 令牌必须是字符串；函数等请通过 auth= 传入"
         )
     if not token:
-        raise ValueError("the token is empty: set COZE_API_TOKEN or pass token=")
+        raise ValueError(
+            "the token is empty: set COZE_API_TOKEN or pass token= / "
+            "令牌为空：请设置 COZE_API_TOKEN 或传入 token="
+        )
     if not token.isascii() or not token.isprintable() or " " in token:
         raise ValueError(
             "the token has white space or characters no token has: copy it again, without "

@@ -142,24 +142,35 @@ def resolve_base_url(base_url: str | None, region: str | None) -> str:
         ValueError: If both arguments are given, or one is not usable.
     """
     if base_url and region:
-        raise ValueError("give base_url or region, not both")
+        raise ValueError("give base_url or region, not both / base_url 与 region 只能二选一")
     if region is not None:
         if region not in REGIONS:
-            raise ValueError(f"region must be one of {sorted(REGIONS)}, not {region!r}")
+            raise ValueError(
+                f"region must be one of {sorted(REGIONS)}, not {region!r} / "
+                f"region 必须是 {sorted(REGIONS)} 之一"
+            )
         return REGIONS[region]
     url = (base_url or from_environment("base_url") or REGIONS["com"]).strip().rstrip("/")
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:  # it may hold a password: the error shows neither it nor its cause
-        raise ValueError("base_url has a host or a port that cannot be") from None
+        raise ValueError(
+            "base_url has a host or a port that cannot be / base_url 的主机名或端口无效"
+        ) from None
     if "@" in parts.netloc:
-        raise ValueError("base_url must not have a user name or a password")
+        raise ValueError(
+            "base_url must not have a user name or a password / base_url 不能包含用户名或密码"
+        )
     if parts.query or parts.fragment or " " in url or not url.isprintable():
-        raise ValueError("base_url must not have a query, a fragment or white space")
+        raise ValueError(
+            "base_url must not have a query, a fragment or white space / "
+            "base_url 不能包含查询参数、片段或空白"
+        )
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(
-            f"base_url must begin with https:// or http:// and name a host, not {url!r}"
+            f"base_url must begin with https:// or http:// and name a host, not {url!r} / "
+            "base_url 必须以 https:// 或 http:// 开头并包含主机名"
         )
     # Written in one way only, so that nobody has to ask again what `HTTPS://` means.
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}"

@@ -58,7 +58,9 @@ class Busy:
         if self.policy not in get_args(OnBusy):
             raise ValueError(f"on_busy must be one of {get_args(OnBusy)}, not {self.policy!r}")
         if not self.timeout >= 0:
-            raise ValueError("busy_timeout must not be negative: it is in seconds")
+            raise ValueError(
+                "busy_timeout must not be negative: it is in seconds / busy_timeout 不能为负（秒）"
+            )
 
 
 class _HasChat(Protocol):

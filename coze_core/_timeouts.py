@@ -49,7 +49,9 @@ class Timeouts:
     def __post_init__(self) -> None:
         for name in self.__slots__:
             if not getattr(self, name) > 0:
-                raise ValueError(f"the {name} timeout must be more than 0 seconds")
+                raise ValueError(
+                    f"the {name} timeout must be more than 0 seconds / 超时时间必须大于 0 秒"
+                )
 
     @classmethod
     def of(cls, value: float | Timeouts | SomeTimeout | None) -> Timeouts:

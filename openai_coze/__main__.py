@@ -17,7 +17,9 @@ from coze_core import environment_variable, from_environment
 from openai_coze._app import create_app
 from openai_coze._load import settings_from_environment, settings_from_file
 from openai_coze._logs import log_to_stderr
+from openai_coze._place import check_place
 from openai_coze._settings import GatewayKey, Settings
+from openai_coze._wrong import wrong
 
 # How a worker process learns what the command line said; no secret is in it.
 _OPTIONS: Final = "COZE_GATEWAY_OPTIONS"
@@ -52,9 +54,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
+    if options.workers < 1:
+        raise ValueError(wrong("--workers", "at least 1", "不小于 1"))
     config = options.config or environment_variable("COZE_GATEWAY_CONFIG")
     if config and options.model:
-        raise ValueError("give models in the file of settings, or as --model: not both")
+        raise ValueError(
+            "give models in the file of settings, or as --model: not both / "
+            "模型请写在配置文件中或用 --model 指定，二者不可同时使用"
+        )
     found = (
         settings_from_file(config) if config else settings_from_environment(models=options.model)
     )
@@ -86,6 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     try:
         settings = _settings(options)
+        check_place(options.host, options.port, options.uds)
         create_app(settings)  # what no worker could begin with ends the program here, once
     except (ValueError, ImportError) as error:
         print(f"The gateway could not start: {error}", file=sys.stderr)

@@ -286,7 +286,8 @@ class Access:
         """
         for name in () if caller.has_own_token else RESERVED & options.keys():
             raise Refused(
-                f"coze.{name} is for callers with a Coze token of their own",
+                f"coze.{name} is for callers with a Coze token of their own / "
+                f"coze.{name} 仅供使用自有扣子令牌的调用方",
                 status=403,
                 code="permission_denied",
                 param=f"coze.{name}",

@@ -123,7 +123,10 @@ async def answered(
             return answering
     if first is not None:
         raise first
-    raise Refused("the conversation or the request names a bot that is none of this model's")
+    raise Refused(
+        "the conversation or the request names a bot that is none of this model's / "
+        "会话或请求指定的机器人不属于该模型"
+    )
 
 
 def chosen(wanted: Wanted, ways: Sequence[Way], health: Health) -> list[Way]:

@@ -15,6 +15,7 @@ from openai_coze._files import client_of, file_of, form_of
 from openai_coze._gate import while_there
 from openai_coze._hub import Hub
 from openai_coze._problems import Refused
+from openai_coze._wrong import NUMBER, is_number, wrong
 
 SpeechFormat = Literal["mp3", "wav", "pcm", "ogg_opus"]
 # OpenAI's names of formats: Coze's name, and the media type.
@@ -85,25 +86,30 @@ def _format(body: Mapping[str, Any]) -> tuple[SpeechFormat, str]:
     wanted = body.get("response_format") or "mp3"
     if not isinstance(wanted, str) or wanted not in _FORMATS:
         raise Refused(
-            f"response_format must be one of {', '.join(_FORMATS)}", param="response_format"
+            wrong(
+                "response_format", f"one of {', '.join(_FORMATS)}", f"是 {'、'.join(_FORMATS)} 之一"
+            ),
+            param="response_format",
         )
     if (body.get("stream_format") or "audio") != "audio":
-        raise Refused("stream_format must be 'audio'", param="stream_format")
+        raise Refused(wrong("stream_format", "'audio'", "是 'audio'"), param="stream_format")
     return _FORMATS[wanted]
 
 
 def _speed(value: Any) -> float | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise Refused("speed must be a number", param="speed")
+    if value is not None and not is_number(value):
+        raise Refused(wrong("speed", *NUMBER), param="speed")
     return None if value is None else float(value)
 
 
 def _text(body: Mapping[str, Any]) -> str:
     text = body.get("input")
     if not isinstance(text, str) or not text.strip():
-        raise Refused("input must be the text to say", param="input")
+        raise Refused(wrong("input", "the text to say", "是要朗读的文本"), param="input")
     if len(text) > _LONGEST:
-        raise Refused(f"input may have {_LONGEST} characters", param="input")
+        raise Refused(
+            f"input may have {_LONGEST} characters / input 最多 {_LONGEST} 个字符", param="input"
+        )
     return text
 
 
@@ -167,7 +173,7 @@ async def transcriptions(hub: Hub, exchange: Exchange) -> None:
         if wanted not in {"json", "text"}:
             raise Refused(
                 f"response_format {wanted!r} needs times, which Coze does not tell: "
-                "use json or text",
+                "use json or text / 扣子不提供时间信息，请使用 json 或 text",
                 param="response_format",
             )
         name, content, _ = await file_of(form)

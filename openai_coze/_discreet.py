@@ -51,7 +51,9 @@ def detail_of(error: coze.CozeError) -> str:
     """
     kind = type(error).__name__
     if sentence_of(error) is None:
-        return kind  # Coze's own words may repeat the request's
+        # Coze's own words may repeat the request's; the hint says what whoever reads this can do.
+        facts = f"{kind} {error.code}" if error.code is not None else kind
+        return f"{facts}: {error.hint_en} / {error.hint_zh}" if error.hint_en else facts
     text = error.message
     if isinstance(error, coze.ProtocolError) and error.response is None:
         text = text.partition(": ")[0]  # what follows is a piece of an answer

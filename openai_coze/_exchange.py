@@ -84,8 +84,16 @@ class Exchange:
             room: Where it is held, until the request has been answered.
 
         Raises:
-            Refused: It is larger, by its own word, or there is no room for it now.
+            Refused: It is larger, by its own word, or compressed, or there is no room for it now.
         """
+        encoding = self.headers.get("content-encoding", "").strip().lower()
+        if encoding not in {"", "identity"}:
+            raise Refused(
+                f"the body is compressed ({encoding[:20]}): send it as it is / "
+                "不支持压缩的请求体，请直接发送",
+                status=415,
+                code="unsupported_encoding",
+            )
         self._left = most
         self._room = room
         self._until = anyio.current_time() + reading
@@ -204,13 +212,25 @@ class Exchange:
 
 def _object_of(body: bytearray) -> dict[str, Any]:
     try:
-        value = json.loads(body, parse_constant=_no_number, parse_float=_finite)
+        # Of bytes, it would take other encodings as well, and in any of them half a character.
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refused(
+            f"the body is not JSON in UTF-8: byte {error.start} is none of it / "
+            f"请求体不是 UTF-8 编码的 JSON：第 {error.start} 字节无效"
+        ) from error
+    try:
+        value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError) as error:
-        raise Refused(f"the body is not JSON: {error}") from error
+        why = "a number has too many digits" if "int_max_str" in str(error) else error
+        raise Refused(f"the body is not JSON: {why} / 请求体不是有效的 JSON") from error
     if not isinstance(value, dict):
-        raise Refused("the body must be a JSON object")
+        raise Refused("the body must be a JSON object / 请求体必须是 JSON 对象")
     if _is_too_deep(value):
-        raise Refused(f"the body is nested too deeply: {_DEEPEST} levels at most")
+        raise Refused(
+            f"the body is nested too deeply: {_DEEPEST} levels at most / "
+            f"请求体嵌套过深：最多 {_DEEPEST} 层"
+        )
     if b"\\ud" in body or b"\\uD" in body:
         try:
             json.dumps(value, ensure_ascii=False).encode()
@@ -242,5 +262,8 @@ def _is_too_deep(value: dict[str, Any]) -> bool:
 
 
 def _too_large(most: int | None) -> Refused:
-    bound = "" if most is None else f": {most} bytes at most"
-    return Refused(f"the body is too large{bound}", status=413, code="body_too_large")
+    bound, bound_zh = (
+        ("", "") if most is None else (f": {most} bytes at most", f"：最多 {most} 字节")
+    )
+    text = f"the body is too large{bound} / 请求体过大{bound_zh}"
+    return Refused(text, status=413, code="body_too_large")

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, TypeAlias
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
-from coze_core import AsyncCozeClient, File
+from coze_core import AsyncCozeClient, CozeError, File
 from openai_coze._access import Caller, account_place
+from openai_coze._discreet import detail_of
 from openai_coze._exchange import Exchange
 from openai_coze._file_ids import carried_id, place_of
 from openai_coze._gate import while_there
+from openai_coze._health import goes_elsewhere
 from openai_coze._hub import Hub
+from openai_coze._observe import LOG
 from openai_coze._problems import Refused
+
+_Given: TypeAlias = tuple[str, bytes] | tuple[str, bytes, str]
 
 
 async def upload_file(hub: Hub, exchange: Exchange) -> None:
@@ -35,13 +40,17 @@ async def upload_file(hub: Hub, exchange: Exchange) -> None:
     async with form_of(hub, exchange) as form:
         name, content, media_type = await file_of(form)
         purpose = str(form.get("purpose") or "user_data")
-        account = _account_for(hub, caller_of(exchange), form.get("model"))
+        accounts = _accounts_for(hub, caller_of(exchange), form.get("model"))
 
         async def upload() -> None:
-            given = (name, content, media_type) if media_type else (name, content)
-            file = await client_of(hub, exchange, account).files.upload(given)
+            given: _Given = (name, content, media_type) if media_type else (name, content)
+            file, account = await _uploaded(hub, exchange, accounts, given)
             if not file.id:
-                raise Refused("Coze gave the file no id", status=502, code="upstream_error")
+                raise Refused(
+                    "Coze gave the file no id / 扣子未返回文件 ID",
+                    status=502,
+                    code="upstream_error",
+                )
             id = file.id if account is None else carried_id(file.id, account)
             await exchange.answer(_told(file, id, name, purpose, len(content)))
 
@@ -77,20 +86,50 @@ def client_of(hub: Hub, exchange: Exchange, account: str | None = None) -> Async
     return hub.access.client_of(caller_of(exchange), account)
 
 
-def _account_for(hub: Hub, caller: Caller, model: object) -> str | None:
-    """Return the account that an upload goes to, or None if there is no choice.
+def _accounts_for(hub: Hub, caller: Caller, model: object) -> list[str]:
+    """Return the accounts that an upload may go to, in order; none if there is no choice.
 
     A bot can read only the files of its own account.
     """
     if caller.has_own_token or len(hub.settings.accounts) == 1:
-        return None
-    if isinstance(model, str) and model:
-        accounts = [route.account for route in hub.access.model_of(caller, model).routes]
-    else:
-        accounts = hub.access.accounts_of(caller)
-    if not accounts:  # a key for sound and files alone
-        return None
-    return hub.health.in_order(accounts, lambda name: (account_place(name), ""))[0]
+        return []
+    named = isinstance(model, str) and model
+    models = [hub.access.model_of(caller, str(model))] if named else hub.access.models_of(caller)
+    of_models = [[route.account for route in each.routes] for each in models]
+    accounts = dict.fromkeys(of_models[0]) if named else hub.access.accounts_of(caller)
+    ordered = hub.health.in_order(accounts, lambda name: (account_place(name), ""))
+    # Which model will read the file is not known unless it is named: others must do for all.
+    return ordered[:1] + [
+        name for name in ordered[1:] if all(name in accounts for accounts in of_models)
+    ]
+
+
+async def _uploaded(
+    hub: Hub, exchange: Exchange, accounts: Sequence[str], given: _Given
+) -> tuple[File, str | None]:
+    """Upload a file to the first account that takes it; return that one too, if there are any."""
+    if not accounts:  # the caller's own, the only one, or of a key for sound and files alone
+        return await client_of(hub, exchange).files.upload(given), None
+    first: CozeError | None = None
+    for number, account in enumerate(accounts, 1):
+        client = client_of(hub, exchange, account)
+        if number < len(accounts):
+            client = client.with_options(max_retries=0)  # another is asked instead
+        place = account_place(account)
+        try:
+            file = await client.files.upload(given)
+        except CozeError as error:
+            hub.health.failed(place, "", error)
+            if not goes_elsewhere(error):
+                raise
+            LOG.warning("the upload to %s failed: %s", place, detail_of(error))
+            first = first or error
+        else:
+            hub.health.worked(place, "")
+            return file, account
+    if first is None:
+        raise RuntimeError("no account was asked")
+    raise first
 
 
 def _told(file: File, id: str, name: str, purpose: str, size: int) -> dict[str, Any]:
@@ -124,7 +163,9 @@ async def form_of(hub: Hub, exchange: Exchange) -> AsyncIterator[FormData]:
         form = await request.form(max_files=1, max_fields=20)
     except (HTTPException, MultiPartException) as error:
         text = getattr(error, "detail", None) or getattr(error, "message", "")
-        raise Refused(f"the body is no form with a file: {text}") from error
+        raise Refused(
+            f"the body is no form with a file: {text} / 请求体不是包含文件的 multipart 表单"
+        ) from error
     try:
         yield form
     finally:
@@ -142,5 +183,7 @@ async def file_of(form: FormData) -> tuple[str, bytes, str | None]:
     """
     file = form.get("file")
     if not isinstance(file, UploadFile):
-        raise Refused("the form has no file in its field `file`", param="file")
+        raise Refused(
+            "the form has no file in its field `file` / 表单的 `file` 字段中没有文件", param="file"
+        )
     return file.filename or "file", await file.read(), file.content_type

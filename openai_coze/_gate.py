@@ -63,7 +63,10 @@ class Gate:
     async def _within_time(self, exchange: Exchange) -> Exception | None:
         with anyio.move_on_after(self._hub.settings.limits.seconds):
             return await self._handled(exchange)
-        return Refused("the answer took too long / 回答超时", status=504, code="timeout")
+        # It began a chat, and was paid for: to ask again would take as long and cost as much.
+        return Refused(
+            "the answer took too long / 回答超时", status=504, code="timeout", again=False
+        )
 
     async def _handled(self, exchange: Exchange) -> Exception | None:
         try:

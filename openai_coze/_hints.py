@@ -58,6 +58,22 @@ _GATEWAYS_TOKEN: Final = (
     ),
     "请联系网关管理员：网关的令牌需要开通该接口的权限，并授权机器人所在的工作空间。",
 )
+_GATEWAYS_QUOTA: Final = (
+    "The gateway's account at Coze has nothing left: try later, or tell whoever runs the gateway.",
+    "网关的扣子账号额度已用尽：请稍后再试，或联系网关管理员。",
+)
+_GATEWAYS_BOT: Final = (
+    (
+        "Check the ids that the request names; if they are right, the bot behind this model has to "
+        "be set up otherwise, or published: tell whoever runs the gateway, or use another model."
+    ),
+    (
+        "请检查请求中的 ID；若无误，则该模型背后的机器人需要调整设置或发布："
+        "请联系网关管理员，或换用其他模型。"
+    ),
+)
+# What a hint advises that only the owner of the bot or of its account can do.
+_OF_OWNER: Final = ("ublish", "bot's settings", "Coze Studio log", "paid plan")
 _OPERATOR: Final = (
     (
         "Try again in a moment; if that does not help, whoever runs the gateway should check its "
@@ -84,6 +100,10 @@ def hints_of(error: coze.CozeError, *, own_token: bool, told: bool) -> Hints:
         return _OWN_TOKEN
     if not own_token and isinstance(error, coze.PermissionDeniedError) and "token" in error.hint_en:
         return _GATEWAYS_TOKEN
+    if not own_token and isinstance(error, coze.QuotaExceededError):
+        return _GATEWAYS_QUOTA
+    if not own_token and any(words in error.hint_en for words in _OF_OWNER):
+        return _GATEWAYS_BOT
     if "base_url" in error.hint_en:
         return _OPERATOR
     return error.hint_en, error.hint_zh

@@ -8,6 +8,7 @@ from openai_coze._access import Access, Clients
 from openai_coze._health import Health
 from openai_coze._observe import Observers
 from openai_coze._problems import Refused
+from openai_coze._request import check_model
 from openai_coze._room import Room
 from openai_coze._settings import Settings
 
@@ -26,12 +27,14 @@ class Hub:
     """
 
     def __init__(self, settings: Settings, transport: Any = None) -> None:
+        for model in settings.models:
+            check_model(model)
         self.settings = settings
         self.clients = Clients(settings, transport)
         self.access = Access(settings, self.clients)
         self.health = Health()
         self.observers = Observers(settings)
-        self.room = Room(settings.limits.held)
+        self.room = Room(settings.limits.room)
         self.running = 0
 
     def __enter__(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -12,6 +11,7 @@ from typing import Any, Final
 from coze_core import environment_variable, load_auth
 from coze_core.dialog import suggestion
 from openai_coze._settings import BotModel, BotRoute, Credential, GatewayKey, Limits, Settings
+from openai_coze._wrong import LIST, NUMBER, SWITCH, TABLE, TEXT, TEXTS, is_number, wrong
 
 _PLAIN: Final = frozenset(
     {"pass_through", "base_url", "region", "page", "metrics", "traces", "timeout"}
@@ -36,11 +36,16 @@ def settings_from_file(
     try:
         data = tomllib.loads(place.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(f"the settings cannot be read: {error}") from error
+        raise ValueError(f"the settings cannot be read / 无法读取配置文件: {error}") from error
     except ValueError as error:
-        raise ValueError(f"{str(path)!r} is not TOML: {error}") from error
+        raise ValueError(
+            f"{str(path)!r} is not TOML / {str(path)!r} 不是有效的 TOML: {error}"
+        ) from error
     found = dict(os.environ if environment is None else environment)
-    return _settings(data, found, place.parent)
+    try:
+        return _settings(data, found, place.parent)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def settings_from_environment(
@@ -79,7 +84,7 @@ def _listed(text: str | None) -> list[str]:
 def _named(text: str) -> BotModel:
     name, equals, bot_id = text.partition("=")
     if not equals or not name.strip() or not bot_id.strip():
-        raise ValueError(f"a model is given as name=bot_id, not {text!r}")
+        raise ValueError(f"a model is given as name=bot_id, not {text!r} / 模型应写作 name=bot_id")
     return BotModel(name.strip(), (BotRoute(bot_id.strip()),))
 
 
@@ -87,138 +92,157 @@ def _named(text: str) -> BotModel:
 
 
 def _settings(data: Mapping[str, Any], environment: Mapping[str, str], folder: Path) -> Settings:
-    _check(data, _NAMES, "the settings")
+    _check(data, _NAMES, "")
     accounts = {
-        name: _credential(name, account, environment, folder)
+        name: _credential(f"accounts[{name!r}]", account, environment, folder)
         for name, account in _table(data, "accounts").items()
     }
     limits = _table(data, "limits")
     _check(limits, Limits.__slots__, "limits")
     for name in _SWITCHES & data.keys():
         if not isinstance(data[name], bool):  # the text "false" would switch it on
-            raise ValueError(f"{name} must be true or false")  # noqa: TRY004 - of the file
+            raise ValueError(wrong(name, *SWITCH))  # noqa: TRY004 - of the file
     for name, value in limits.items():
         _check_number(value, f"limits.{name}")
-    _check_texts(data, ("base_url", "region"), "the settings")
+    _check_texts(data, ("base_url", "region"), "")
     if "timeout" in data:
         _check_number(data["timeout"], "timeout")
     voices = _table(data, "voices")
-    _check_texts(voices, voices, "voices")
+    _check_texts(voices, voices, "voices.")
     return Settings(
         **{name: data[name] for name in _PLAIN if name in data},
         limits=Limits(**limits),
         accounts=accounts,
         voices=dict(voices),
-        models=tuple(_model(entry) for entry in _tables(data, "models")),
-        keys=tuple(_key(entry, environment) for entry in _tables(data, "keys")),
-        cors_origins=_texts(data, "cors_origins", "the settings"),
+        models=tuple(_model(entry, place) for place, entry in _tables(data, "models")),
+        keys=tuple(_key(entry, place, environment) for place, entry in _tables(data, "keys")),
+        cors_origins=_texts(data, "cors_origins", ""),
     )
 
 
 def _credential(
-    name: str, account: Any, environment: Mapping[str, str], folder: Path
+    where: str, account: Any, environment: Mapping[str, str], folder: Path
 ) -> Credential:
     if not isinstance(account, Mapping):
-        raise ValueError(f"the account {name!r} must be a table")  # noqa: TRY004 - of the file
+        raise ValueError(wrong(where, *TABLE))  # noqa: TRY004 - of the file
     known = ("token_env", "token_file", "oauth_file")
-    _check(account, known, f"the account {name!r}")
-    _check_texts(account, known, f"the account {name!r}")
+    _check(account, known, where)
+    _check_texts(account, known, f"{where}.")
     if "oauth_file" in account:
-        return load_auth(folder / account["oauth_file"])
-    return _secret(account, "token", environment, folder, f"the account {name!r}")
+        try:
+            return load_auth(folder / account["oauth_file"])
+        except ValueError as error:
+            raise ValueError(f"{where}.oauth_file: {error}") from error
+    return _secret(account, "token", environment, folder, where)
 
 
-def _model(entry: Mapping[str, Any]) -> BotModel:
-    name = entry.get("name", "")
-    what = f"the model {name!r}"
-    _check(entry, ("name", "bots", "aliases", "description", "options"), what)
-    _check_texts(entry, ("name", "description"), what)
+def _model(entry: Mapping[str, Any], place: int) -> BotModel:
+    where = _where("models", entry, place)
+    _check(entry, ("name", "bots", "aliases", "description", "options"), where)
+    _check_texts(entry, ("name", "description"), f"{where}.")
     bots = entry.get("bots", [])
     if not isinstance(bots, list):
-        raise ValueError(f"{what}: bots must be a list")  # noqa: TRY004 - of the file
+        raise ValueError(wrong(f"{where}.bots", *LIST))  # noqa: TRY004 - of the file
     return BotModel(
-        name,
-        tuple(_route(bot, what) for bot in bots),
-        _texts(entry, "aliases", what),
+        entry.get("name", ""),
+        tuple(_route(bot, f"{where}.bots[{number}]") for number, bot in enumerate(bots)),
+        _texts(entry, "aliases", f"{where}."),
         entry.get("description", ""),
-        _table(entry, "options", of=f"{what}: "),
+        _table(entry, "options", of=f"{where}."),
     )
 
 
-def _route(bot: Any, what: str) -> BotRoute:
+def _route(bot: Any, where: str) -> BotRoute:
     if isinstance(bot, str):
         return BotRoute(bot)
-    if not isinstance(bot, Mapping) or not all(isinstance(value, str) for value in bot.values()):
-        raise ValueError(f"{what}: a bot is its id as text, or a table of texts")
-    _check(bot, BotRoute.__slots__, f"a bot of {what}")
+    if not isinstance(bot, Mapping):
+        raise ValueError(  # noqa: TRY004 - of the file
+            wrong(where, "its id as text, in quotes, or a table", "是加引号的 ID 字符串或表")
+        )
+    _check(bot, BotRoute.__slots__, where)
+    _check_texts(bot, bot, f"{where}.")
     return BotRoute(**bot)
 
 
-def _key(entry: Mapping[str, Any], environment: Mapping[str, str]) -> GatewayKey:
+def _key(entry: Mapping[str, Any], place: int, environment: Mapping[str, str]) -> GatewayKey:
+    where = _where("keys", entry, place)
+    _check(entry, ("name", "key_env", "key_file", "sha256", "models", "per_minute"), where)
+    _check_texts(entry, ("name", "key_env", "key_file", "sha256"), f"{where}.")
     name = entry.get("name", "")
-    what = f"the key {name!r}"
-    _check(entry, ("name", "key_env", "key_file", "sha256", "models", "per_minute"), what)
-    _check_texts(entry, ("name", "key_env", "key_file", "sha256"), what)
-    models = _texts(entry, "models", what) if "models" in entry else None
+    models = _texts(entry, "models", f"{where}.") if "models" in entry else None
     if "per_minute" in entry:
-        _check_number(entry["per_minute"], f"{what}: per_minute")
+        _check_number(entry["per_minute"], f"{where}.per_minute")
     if "sha256" in entry:
         return GatewayKey(name, entry["sha256"], models, entry.get("per_minute"))
-    secret = _secret(entry, "key", environment, Path(), what)
+    secret = _secret(entry, "key", environment, Path(), where)
     return GatewayKey.of(secret, name=name, models=models, per_minute=entry.get("per_minute"))
 
 
 def _secret(
-    entry: Mapping[str, Any], kind: str, environment: Mapping[str, str], folder: Path, what: str
+    entry: Mapping[str, Any], kind: str, environment: Mapping[str, str], folder: Path, where: str
 ) -> str:
     """Return a secret from where the file says it is; it never stands in the file itself."""
     variable, file = entry.get(f"{kind}_env"), entry.get(f"{kind}_file")
     if file:
         try:
             return folder.joinpath(file).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ValueError(f"{what}: its {kind} cannot be read: {error}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            # Of a file that is no text, the words of the error would show a piece.
+            why = error if isinstance(error, OSError) else "not UTF-8"
+            raise ValueError(f"{where}.{kind}_file cannot be read / 无法读取: {why}") from None
     if not variable:
-        raise ValueError(f"{what} needs {kind}_env or {kind}_file")
+        needed = f"{kind}_env or {kind}_file"
+        raise ValueError(f"{where} needs {needed} / {where} 需要 {kind}_env 或 {kind}_file")
     value = environment_variable(variable, environment=environment)
     if value is None:
-        raise ValueError(f"{what}: the variable {variable} is not set")
+        raise ValueError(
+            f"{where}.{kind}_env: the variable {variable} is not set / 环境变量 {variable} 未设置"
+        )
     return value
 
 
-def _check(entry: Mapping[str, Any], known: Iterable[str], what: str) -> None:
+def _where(kind: str, entry: Mapping[str, Any], place: int) -> str:
+    """Return what to call an entry of a list: by its name, or else by its number."""
+    name = entry.get("name")
+    return f"{kind}[{name!r}]" if isinstance(name, str) and name else f"{kind}[{place}]"
+
+
+def _check(entry: Mapping[str, Any], known: Iterable[str], where: str) -> None:
     for name in entry.keys() - set(known):
-        raise ValueError(f"{what}: there is no {name!r}{suggestion(name, known)}")
+        place = f"{where}: " if where else ""
+        raise ValueError(
+            f"{place}there is no {name!r}{suggestion(name, known)} / {place}没有 {name!r} 这一项"
+        )
 
 
-def _check_number(value: Any, what: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-        raise ValueError(f"{what} must be a number")
+def _check_number(value: Any, where: str) -> None:
+    if not is_number(value):
+        raise ValueError(wrong(where, *NUMBER))
 
 
-def _check_texts(entry: Mapping[str, Any], names: Iterable[str], what: str) -> None:
+def _check_texts(entry: Mapping[str, Any], names: Iterable[str], of: str) -> None:
     for name in names:
         if not isinstance(entry.get(name, ""), str):
-            raise ValueError(f"{what}: {name} must be text")  # noqa: TRY004 - of the file
+            raise ValueError(wrong(f"{of}{name}", *TEXT))  # noqa: TRY004 - of the file
 
 
-def _texts(entry: Mapping[str, Any], name: str, what: str) -> tuple[str, ...]:
+def _texts(entry: Mapping[str, Any], name: str, of: str) -> tuple[str, ...]:
     """Return a list of texts; a text alone would fall into its characters."""
     value = entry.get(name, [])
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise ValueError(f"{what}: {name} must be a list of texts")
+        raise ValueError(wrong(f"{of}{name}", *TEXTS))
     return tuple(value)
 
 
 def _table(data: Mapping[str, Any], name: str, *, of: str = "") -> Mapping[str, Any]:
     value = data.get(name, {})
     if not isinstance(value, Mapping):
-        raise ValueError(f"{of}{name} must be a table")  # noqa: TRY004 - of the file
+        raise ValueError(wrong(f"{of}{name}", *TABLE))  # noqa: TRY004 - of the file
     return value
 
 
-def _tables(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+def _tables(data: Mapping[str, Any], name: str) -> Iterable[tuple[int, Mapping[str, Any]]]:
     value = data.get(name, [])
     if not isinstance(value, list) or not all(isinstance(entry, Mapping) for entry in value):
-        raise ValueError(f"{name} must be a list of tables: [[{name}]]")
-    return value
+        raise ValueError(wrong(name, f"a list of tables: [[{name}]]", f"是表的列表：[[{name}]]"))
+    return enumerate(value)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from coze_core.dialog import CallEntry, Entry, Media, medium
 from openai_coze._problems import Refused
+from openai_coze._wrong import LIST, OBJECT, TEXT, wrong
 
-_TEXT: Final = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
+_TEXTS: Final = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
 
 
 def entries_of(messages: Any) -> list[Entry]:
@@ -21,7 +23,10 @@ def entries_of(messages: Any) -> list[Entry]:
         Refused: A message that cannot be sent.
     """
     if not isinstance(messages, list) or not messages:
-        raise Refused("messages must be a list with at least one message", param="messages")
+        raise Refused(
+            wrong("messages", "a list with at least one message", "是至少含一条消息的列表"),
+            param="messages",
+        )
     return instructed_last(
         [_entry(message, f"messages[{place}]") for place, message in enumerate(messages)]
     )
@@ -38,13 +43,14 @@ def instructed_last(entries: list[Entry]) -> list[Entry]:
 
 def _entry(message: Any, where: str) -> Entry:
     if not isinstance(message, Mapping):
-        raise Refused(f"{where} must be an object", param=where)
+        raise Refused(wrong(where, *OBJECT), param=where)
     role = role_of(message, where)
     text, media = words_of(message.get("content"), f"{where}.content")
     if role in {"system", "developer"}:
         if media:
             raise Refused(
-                f"a {role} message cannot hold an image or a file: put it into a user message",
+                f"a {role} message cannot hold an image or a file: put it into a user message / "
+                f"{role} 消息不能包含图片或文件，请放入 user 消息",
                 param=where,
             )
         return Entry("system", text)
@@ -58,7 +64,11 @@ def _entry(message: Any, where: str) -> Entry:
     if role == "tool":
         return Entry("tool", text, tool_call_id=str(message.get("tool_call_id") or ""), media=media)
     raise Refused(
-        f"{where}.role must be system, developer, user, assistant or tool, not {role!r}",
+        wrong(
+            f"{where}.role",
+            f"system, developer, user, assistant or tool, not {role[:80]!r}",
+            "是 system、developer、user、assistant 或 tool",
+        ),
         param=f"{where}.role",
     )
 
@@ -75,7 +85,7 @@ def role_of(message: Mapping[str, Any], where: str) -> str:
     """
     role = message.get("role")
     if not isinstance(role, str):
-        raise Refused(f"{where}.role must be text, not {role!r}", param=f"{where}.role")
+        raise Refused(wrong(f"{where}.role", *TEXT), param=f"{where}.role")
     return role
 
 
@@ -90,15 +100,34 @@ def calls_of(calls: Any, where: str) -> tuple[CallEntry, ...]:
         Refused: Something that is no call.
     """
     if calls is not None and not isinstance(calls, list):
-        raise Refused(f"{where} must be a list", param=where)
+        raise Refused(wrong(where, *LIST), param=where)
     found: list[CallEntry] = []
     for call in calls or ():
         function = call.get("function") if isinstance(call, Mapping) else None
         if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
-            raise Refused(f"{where} must hold calls of functions", param=where)
-        arguments = function.get("arguments")
-        found.append(CallEntry(str(call.get("id") or ""), function["name"], str(arguments or "")))
+            raise Refused(wrong(where, "calls of functions", "是函数调用的列表"), param=where)
+        arguments = arguments_of(function.get("arguments"), where)
+        found.append(CallEntry(str(call.get("id") or ""), function["name"], arguments))
     return tuple(found)
+
+
+def arguments_of(value: object, where: str) -> str:
+    """Return the arguments of a call, which some programs send as an object.
+
+    Args:
+        value: The field `arguments` of a call.
+        where: What to call it in an error.
+
+    Raises:
+        Refused: It is neither text nor an object.
+    """
+    if isinstance(value, Mapping):
+        return json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, str | None):
+        raise Refused(
+            wrong(f"{where}: arguments", "text that holds JSON", "是 JSON 字符串"), param=where
+        )
+    return value or ""
 
 
 def words_of(content: Any, where: str) -> tuple[str, tuple[Media, ...]]:
@@ -116,7 +145,9 @@ def words_of(content: Any, where: str) -> tuple[str, tuple[Media, ...]]:
     if isinstance(content, str):
         return content, ()
     if not isinstance(content, Sequence):
-        raise Refused(f"{where} must be text or a list of parts", param=where)
+        raise Refused(
+            wrong(where, "text or a list of parts", "是字符串或内容片段列表"), param=where
+        )
     texts: list[str] = []
     media: list[Media] = []
     for place, part in enumerate(content):
@@ -130,9 +161,12 @@ def _take(part: Any, where: str, texts: list[str], media: list[Media]) -> None:
         return
     kind = part.get("type") if isinstance(part, Mapping) else None
     if not isinstance(kind, str):
-        raise Refused(f"{where} must be an object with a type", param=where)
-    if kind in _TEXT:
-        texts.append(str(part.get(_TEXT[kind]) or ""))
+        raise Refused(wrong(where, "an object with a type", "是带 type 的对象"), param=where)
+    if kind in _TEXTS:
+        text = part.get(_TEXTS[kind])
+        if not isinstance(text, str | None):
+            raise Refused(wrong(f"{where}.{_TEXTS[kind]}", *TEXT), param=where)
+        texts.append(text or "")
     elif kind in _MEDIA:
         try:
             media.append(_MEDIA[kind](part))
@@ -140,7 +174,8 @@ def _take(part: Any, where: str, texts: list[str], media: list[Media]) -> None:
             raise Refused(str(error), param=where) from error
     else:
         raise Refused(
-            f"{where} is of type {kind!r}; Coze takes text, image_url, input_audio and file",
+            f"{where} is of type {kind[:80]!r}; Coze takes text, image_url, input_audio and file / "
+            f"{where} 的类型不受支持：扣子接收 text、image_url、input_audio 与 file",
             param=where,
         )
 

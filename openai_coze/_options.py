@@ -9,17 +9,10 @@ from typing import Any, Final
 from coze_core.dialog import suggestion
 from openai_coze._problems import Refused
 from openai_coze._settings import OPTIONS
+from openai_coze._wrong import LIST, OBJECT, wrong, wrong_option
 
 _BOT: Final = "bot_id"
 _VARIABLE: Final = re.compile(r"[A-Za-z_]+")
-# The core checks values; what is of another type altogether it never expected.
-_TEXTS: Final = frozenset(
-    {"conversation_id", "history", "system", "tool_calling", "on_stale_chat", "on_busy"}
-)
-_OF_TEXTS: Final = frozenset({"custom_variables", "meta_data", "extra_params"})
-_OBJECTS: Final = frozenset(
-    {"custom_variables", "meta_data", "extra_params", "parameters", "shortcut_command"}
-)
 
 
 def bound_bot(body: Mapping[str, Any]) -> str | None:
@@ -55,10 +48,10 @@ def options_of(body: Mapping[str, Any], tools: Any, choice: Any) -> dict[str, An
         kind = "custom_variables" if _VARIABLE.fullmatch(name) else "meta_data"
         given[kind] = {name: str(value), **(given.get(kind) or {})}
     if tools is not None and not isinstance(tools, list):
-        raise Refused("tools must be a list", param="tools")
+        raise Refused(wrong("tools", *LIST), param="tools")
     for place, tool in enumerate(tools or ()):
         if not isinstance(tool, Mapping):
-            raise Refused(f"tools[{place}] must be an object", param=f"tools[{place}]")
+            raise Refused(wrong(f"tools[{place}]", *OBJECT), param=f"tools[{place}]")
     if not tools and choice not in (None, "auto", "none"):
         raise Refused(
             "tool_choice asks for a tool, and there is none: send tools, or leave it out / "
@@ -71,17 +64,13 @@ def options_of(body: Mapping[str, Any], tools: Any, choice: Any) -> dict[str, An
 def _check(name: str, value: object) -> None:
     param = f"coze.{name[:80]}"
     if name not in OPTIONS:
-        raise Refused(f"coze has no option {name[:80]!r}{suggestion(name, OPTIONS)}", param=param)
-    if name in _TEXTS and not isinstance(value, str):
-        raise Refused(f"{param} must be text", param=param)
-    if name in _OBJECTS and not isinstance(value, Mapping):
-        raise Refused(f"{param} must be an object", param=param)
-    if name in _OF_TEXTS and isinstance(value, Mapping):
-        for inner, text in value.items():
-            if not isinstance(text, str):
-                raise Refused(f"{param}[{inner[:80]!r}] must be text", param=param)
-    if name == "busy_timeout" and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise Refused(f"{param} must be a number of seconds", param=param)
+        raise Refused(
+            f"coze has no option {name[:80]!r}{suggestion(name, OPTIONS)} / "
+            f"coze 没有 {name[:80]!r} 这一选项",
+            param=param,
+        )
+    if must_be := wrong_option(name, value):
+        raise Refused(wrong(param, *must_be), param=param)
 
 
 def mapping(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -94,5 +83,5 @@ def mapping(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise Refused(f"{name} must be an object", param=name)
+        raise Refused(wrong(name, *OBJECT), param=name)
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ class Refused(Exception):  # noqa: N818 - what the gateway does, as it calls it
         code: A short name.
         param: The field of the request that is meant.
         retry_after: Seconds after which to come again.
+        again: Whether to try again can help; the clients go by the status if None.
     """
 
     def __init__(
@@ -29,6 +31,7 @@ class Refused(Exception):  # noqa: N818 - what the gateway does, as it calls it
         code: str | None = None,
         param: str | None = None,
         retry_after: float | None = None,
+        again: bool | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -36,6 +39,7 @@ class Refused(Exception):  # noqa: N818 - what the gateway does, as it calls it
         self.code = code
         self.param = param
         self.retry_after = retry_after
+        self.again = again
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +101,21 @@ def problem_of(error: Exception, *, own_token: bool = True) -> Problem:
         return _of_coze(error, own_token=own_token)
     if isinstance(error, ValueError | TypeError):
         return _refused(Refused(str(error)))
-    inside = Refused("an error inside the gateway: see its log", status=500, code="internal")
+    inside = Refused(
+        "an error inside the gateway: see its log / 网关内部错误：请查看网关日志",
+        status=500,
+        code="internal",
+        again=False,  # the bot may have answered already
+    )
     return _refused(inside)
 
 
 def _refused(error: Refused) -> Problem:
     headers = {}
+    if error.again is not None:
+        headers["x-should-retry"] = "true" if error.again else "false"
     if error.retry_after is not None:
-        headers = {"retry-after": str(max(1, round(error.retry_after)))}
+        headers["retry-after"] = str(max(1, math.ceil(error.retry_after)))
     told = {
         "message": error.message[:_LONGEST],
         "type": _TYPES.get(error.status, _OTHER if error.status < 500 else "server_error"),
@@ -118,8 +129,10 @@ def _of_coze(error: coze.CozeError, *, own_token: bool) -> Problem:
     status, code = next((s, c) for kind, s, c in _STATUSES if isinstance(error, kind))
     if status == 401 and not own_token:
         status, code = 502, "upstream_authentication"
-    # The clients try again by the status alone; Coze's codes know better.
-    headers = {"x-should-retry": "true" if error.retryable else "false"}
+    # The clients try again by the status alone; Coze's codes know better. A chat that may have
+    # begun would run, and be paid for, once more.
+    begun = isinstance(error, coze.APIConnectionError) and error.request_sent
+    headers = {"x-should-retry": "true" if error.retryable and not begun else "false"}
     if error.log_id:
         headers["x-coze-logid"] = error.log_id
     after = error.response.headers.get("retry-after") if error.response else None

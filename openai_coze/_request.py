@@ -16,7 +16,8 @@ from coze_core.dialog import (
 from openai_coze._messages import entries_of
 from openai_coze._options import bound_bot, mapping, options_of
 from openai_coze._problems import Refused
-from openai_coze._settings import BotRoute
+from openai_coze._settings import BotModel, BotRoute
+from openai_coze._wrong import OBJECT, SWITCH, TEXT, wrong
 
 # What every chat has unless a model's settings or the request say otherwise.
 _DEFAULTS: Final[dict[str, Any]] = {
@@ -154,6 +155,22 @@ class Wanted:
         )
 
 
+def check_model(model: BotModel) -> None:
+    """Refuse settings of a model with which no chat could begin.
+
+    Args:
+        model: The model.
+
+    Raises:
+        ValueError: What is wrong with them.
+    """
+    for route in model.routes:
+        try:
+            Wanted(model.name, []).ask(route, "-", model.options)
+        except ValueError as error:
+            raise ValueError(f"models[{model.name!r}].options: {error}") from error
+
+
 def wanted_of_chat(body: Mapping[str, Any], *, most_messages: int) -> Wanted:
     """Return what a request to `/v1/chat/completions` wants.
 
@@ -167,13 +184,15 @@ def wanted_of_chat(body: Mapping[str, Any], *, most_messages: int) -> Wanted:
     refuse_others(body)
     messages = body.get("messages")
     if isinstance(messages, list) and len(messages) > most_messages:
-        raise Refused(f"more than {most_messages} messages: send fewer", param="messages")
+        raise Refused(
+            f"more than {most_messages} messages: send fewer / 消息超过 {most_messages} 条，请减少",
+            param="messages",
+        )
     streamed = is_streamed(body)
     usage = mapping(body, "stream_options").get("include_usage")
     if not isinstance(usage, bool | None):
         raise Refused(
-            "stream_options.include_usage must be true or false / "
-            "stream_options.include_usage 只能为 true 或 false",
+            wrong("stream_options.include_usage", *SWITCH),
             param="stream_options.include_usage",
         )
     return Wanted(
@@ -198,12 +217,21 @@ def refuse_others(body: Mapping[str, Any]) -> None:
     """
     answers = body.get("n")
     if answers is not None and answers != 1:
-        raise Refused("n is not supported: a Coze bot gives one answer", param="n")
+        raise Refused(
+            "n is not supported: a Coze bot gives one answer / 不支持 n：扣子机器人只给出一个回答",
+            param="n",
+        )
     if body.get("functions") or body.get("function_call"):
-        raise Refused("functions are an old form: send tools and tool_choice", param="functions")
+        raise Refused(
+            "functions are an old form: send tools and tool_choice / "
+            "functions 已过时，请改用 tools 与 tool_choice",
+            param="functions",
+        )
     if (body.get("modalities") or ["text"]) != ["text"]:
         raise Refused(
-            "only text is answered: use /v1/audio/speech to have it said", param="modalities"
+            "only text is answered: use /v1/audio/speech to have it said / "
+            "仅支持文本回答，语音请使用 /v1/audio/speech",
+            param="modalities",
         )
 
 
@@ -215,7 +243,7 @@ def is_streamed(body: Mapping[str, Any]) -> bool:
     """
     streamed = body.get("stream")
     if not isinstance(streamed, bool | None):
-        raise Refused("stream must be true or false / stream 只能为 true 或 false", param="stream")
+        raise Refused(wrong("stream", *SWITCH), param="stream")
     return bool(streamed)
 
 
@@ -227,7 +255,7 @@ def model_of(body: Mapping[str, Any]) -> str:
     """
     model = body.get("model")
     if not isinstance(model, str) or not model.strip() or len(model) > _LONGEST_NAME:
-        raise Refused("model must name one of /v1/models", param="model")
+        raise Refused(wrong("model", "one of /v1/models", "是 /v1/models 之一"), param="model")
     return model
 
 
@@ -236,7 +264,7 @@ def user_of(body: Mapping[str, Any]) -> str | None:
     given = body.get("user") or body.get("safety_identifier")
     user = given or mapping(body, "coze").get("user_id")
     if user is not None and not isinstance(user, str):
-        raise Refused("user must be text", param="user")
+        raise Refused(wrong("user", *TEXT), param="user")
     return user
 
 
@@ -249,7 +277,7 @@ def format_of(value: Any) -> ResponseFormat | None:
     if value is None:
         return None
     if not isinstance(value, Mapping):
-        raise Refused("response_format must be an object", param="response_format")
+        raise Refused(wrong("response_format", *OBJECT), param="response_format")
     try:
         found = ResponseFormat.from_openai(value)
     except ValueError as error:
@@ -261,11 +289,15 @@ def format_of(value: Any) -> ResponseFormat | None:
 def _stops(value: Any) -> tuple[str, ...]:
     stops = [value] if isinstance(value, str) else value or []
     if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
-        raise Refused("stop must be text or a list of texts", param="stop")
+        raise Refused(
+            wrong("stop", "text or a list of texts", "是字符串或字符串列表"), param="stop"
+        )
     if len(stops) > _MOST_STOPS or any(len(stop) > _LONGEST_NAME for stop in stops):
         # Each piece of an answer is compared with the beginnings of all of them.
         raise Refused(
-            f"stop may have {_MOST_STOPS} texts of {_LONGEST_NAME} characters", param="stop"
+            f"stop may have {_MOST_STOPS} texts of {_LONGEST_NAME} characters / "
+            f"stop 最多 {_MOST_STOPS} 项，每项最多 {_LONGEST_NAME} 个字符",
+            param="stop",
         )
     return tuple(stops)
 

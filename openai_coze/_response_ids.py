@@ -49,7 +49,8 @@ def place_of(id: str) -> tuple[str, str]:
         conversation_id = bot_id = None
     if not (id.startswith(_PORTABLE) and conversation_id and bot_id):
         raise Refused(
-            f"there is no response {id[:80]!r} to go on from: send the whole input instead",
+            f"there is no response {id[:80]!r} to go on from: send the whole input instead / "
+            "没有可继续的 response，请发送完整的 input",
             status=404,
             code="previous_response_not_found",
             param="previous_response_id",

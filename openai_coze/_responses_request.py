@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from coze_core.dialog import CallEntry, Entry, ResponseFormat
-from openai_coze._messages import instructed_last, role_of, words_of
+from openai_coze._messages import arguments_of, instructed_last, role_of, words_of
 from openai_coze._options import bound_bot, mapping, options_of
 from openai_coze._problems import Refused
 from openai_coze._request import (
@@ -20,6 +20,7 @@ from openai_coze._request import (
     user_of,
 )
 from openai_coze._response_ids import place_of
+from openai_coze._wrong import LIST, OBJECT, TEXT, wrong
 
 _KNOWN: Final = frozenset(
     {
@@ -53,7 +54,10 @@ def wanted_of_response(body: Mapping[str, Any], *, most_messages: int) -> Wanted
     """
     refuse_others(body)
     if body.get("background"):
-        raise Refused("background is not supported: stream the answer", param="background")
+        raise Refused(
+            "background is not supported: stream the answer / 不支持 background，请使用流式回答",
+            param="background",
+        )
     if body.get("conversation"):
         raise Refused(
             "conversation is OpenAI's own: send previous_response_id, or the id of Coze's "
@@ -69,10 +73,13 @@ def wanted_of_response(body: Mapping[str, Any], *, most_messages: int) -> Wanted
         )
     given = body.get("input")
     if isinstance(given, list) and len(given) > most_messages:
-        raise Refused(f"more than {most_messages} items: send fewer", param="input")
+        raise Refused(
+            f"more than {most_messages} items: send fewer / input 超过 {most_messages} 项，请减少",
+            param="input",
+        )
     instructions = body.get("instructions")
     if instructions is not None and not isinstance(instructions, str):
-        raise Refused("instructions must be text", param="instructions")
+        raise Refused(wrong("instructions", *TEXT), param="instructions")
     entries = entries_of_input(given)
     if instructions:
         entries.insert(0, Entry("system", instructions))
@@ -104,7 +111,9 @@ def entries_of_input(value: Any) -> list[Entry]:
     if isinstance(value, str):
         return [Entry("user", value)]
     if not isinstance(value, list) or not value:
-        raise Refused("input must be text or a list of items", param="input")
+        raise Refused(
+            wrong("input", "text or a list of items", "是字符串或条目列表"), param="input"
+        )
     entries: list[Entry] = []
     for place, item in enumerate(value):
         _take(item, f"input[{place}]", entries)
@@ -113,7 +122,7 @@ def entries_of_input(value: Any) -> list[Entry]:
 
 def _take(item: Any, where: str, entries: list[Entry]) -> None:
     if not isinstance(item, Mapping):
-        raise Refused(f"{where} must be an object", param=where)
+        raise Refused(wrong(where, *OBJECT), param=where)
     kind = item.get("type") or "message"
     if kind == "message":
         entries.append(_message(item, where))
@@ -125,8 +134,8 @@ def _take(item: Any, where: str, entries: list[Entry]) -> None:
         entries.append(Entry("tool", text, tool_call_id=id, media=media))
     elif kind != "reasoning":  # a model's thoughts are not said again
         raise Refused(
-            f"{where} is of type {kind!r}: Coze takes messages, and calls of functions with "
-            "their outputs",
+            f"{where} is of type {str(kind)[:80]!r}: Coze takes messages, and calls of functions "
+            f"with their outputs / {where} 的类型不受支持：扣子接收消息、函数调用及其结果",
             param=where,
         )
 
@@ -136,14 +145,21 @@ def _message(item: Mapping[str, Any], where: str) -> Entry:
     text, media = words_of(item.get("content"), f"{where}.content")
     if role in {"system", "developer"}:
         if media:
-            raise Refused(f"a {role} message cannot hold an image or a file", param=where)
+            raise Refused(
+                f"a {role} message cannot hold an image or a file / {role} 消息不能包含图片或文件",
+                param=where,
+            )
         return Entry("system", text)
     if role == "user":
         return Entry("user", text, media=media)
     if role == "assistant":
         return Entry("assistant", text, media=media)
     raise Refused(
-        f"{where}.role must be system, developer, user or assistant, not {role!r}",
+        wrong(
+            f"{where}.role",
+            f"system, developer, user or assistant, not {role[:80]!r}",
+            "是 system、developer、user 或 assistant",
+        ),
         param=f"{where}.role",
     )
 
@@ -152,8 +168,9 @@ def _call(item: Mapping[str, Any], where: str, entries: list[Entry]) -> None:
     """Add a call to the answer that made it; several calls follow one another as items."""
     name = item.get("name")
     if not isinstance(name, str):
-        raise Refused(f"{where}.name must be text", param=f"{where}.name")
-    call = CallEntry(str(item.get("call_id") or ""), name, str(item.get("arguments") or ""))
+        raise Refused(wrong(f"{where}.name", *TEXT), param=f"{where}.name")
+    arguments = arguments_of(item.get("arguments"), where)
+    call = CallEntry(str(item.get("call_id") or ""), name, arguments)
     if entries and entries[-1].role == "assistant":
         entries[-1] = replace(entries[-1], tool_calls=(*entries[-1].tool_calls, call))
     else:
@@ -165,14 +182,15 @@ def _tools(tools: Any) -> list[Any] | None:
     if tools is None:
         return None
     if not isinstance(tools, list):
-        raise Refused("tools must be a list", param="tools")
+        raise Refused(wrong("tools", *LIST), param="tools")
     found: list[Any] = []
     for place, tool in enumerate(tools):
         if not isinstance(tool, Mapping) or tool.get("type") != "function":
             kind = tool.get("type") if isinstance(tool, Mapping) else tool
             raise Refused(
                 f"tools[{place}] is {kind!r}: only functions can be called; built-in tools are "
-                "OpenAI's own, give the bot a plugin instead",
+                "OpenAI's own, give the bot a plugin instead / "
+                "只能调用函数；内置工具为 OpenAI 所有，请为机器人配置插件",
                 param=f"tools[{place}]",
             )
         found.append({"type": "function", "function": dict(tool)})

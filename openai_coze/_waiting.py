@@ -39,7 +39,7 @@ async def check_waiting(entries: Sequence[Entry], ways: Sequence[Way]) -> None:
             if chat.bot_id not in {way.id, *flow}:
                 raise Refused(
                     "these results belong to a chat of another bot: send them to the model that "
-                    "made the calls",
+                    "made the calls / 这些工具结果属于其他机器人的对话，请发送给发起调用的模型",
                     status=404,
                     code="tool_call_not_found",
                     param="messages",

@@ -67,13 +67,14 @@ def check_meta_data(meta_data: Mapping[str, str] | None) -> None:
     if meta_data is None:
         return
     if len(meta_data) > 16:
-        raise ValueError(f"meta_data takes 16 pairs, not {len(meta_data)}")
+        raise ValueError(f"meta_data takes 16 pairs, not {len(meta_data)} / meta_data 最多 16 对")
     for key, value in meta_data.items():
         if not isinstance(value, str):
             raise TypeError(f"meta_data values are strings; {key!r} is {type(value).__name__}")
         if not 1 <= len(key) <= 64 or not 1 <= len(value) <= 512:
             raise ValueError(
-                f"meta_data keys have 1 to 64 and values 1 to 512 characters; see {key[:64]!r}"
+                f"meta_data keys have 1 to 64 and values 1 to 512 characters; see {key[:64]!r} / "
+                "meta_data 键长 1 至 64，值长 1 至 512 个字符"
             )
 
 
@@ -87,7 +88,8 @@ def check_variables(variables: Mapping[str, str] | None) -> None:
     for name, value in (variables or {}).items():
         if not _VARIABLE.fullmatch(name):
             raise ValueError(
-                f"a prompt variable's name has letters and underscores only, not {name!r}"
+                f"a prompt variable's name has letters and underscores only, not {name!r} / "
+                "提示词变量名只能包含字母和下划线"
             )
         if not isinstance(value, str):
             raise TypeError(f"the prompt variable {name!r} must be a string")

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from coze_core._call import Call
 from coze_core._desk import Busy
 from coze_core._endpoints import chat, messages
+from coze_core._endpoints._checks import check_meta_data, check_variables
 from coze_core._errors import ConversationBusyError, CozeError
 from coze_core._here import need
 from coze_core._identity import anonymous_user_id, user_id_is_known
@@ -111,7 +112,13 @@ class Ask:
                     "'auto' or 'prompt' / 对话流不支持原生工具调用"
                 )
         if self.plan.history == "server" and not self.saved:
-            raise ValueError("history='server' needs auto_save_history=True: Coze must remember")
+            raise ValueError(
+                "history='server' needs auto_save_history=True: Coze must remember / "
+                "history='server' 需要 auto_save_history=True"
+            )
+        if self.plan.chatflow is None:
+            check_variables(self.chat.get("custom_variables"))
+            check_meta_data(self.chat.get("meta_data"))
 
     @property
     def saved(self) -> bool:

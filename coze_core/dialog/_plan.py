@@ -58,9 +58,15 @@ class PlanOptions:
         if self.chatflow is not None and self.protocol == "v2":
             raise ValueError("a chatflow needs protocol='v3' / 对话流需要 protocol='v3'")
         if self.chatflow is not None and self.system.startswith("variable:"):
-            raise ValueError("a chatflow has no prompt variables: use system='prefix'")
+            raise ValueError(
+                "a chatflow has no prompt variables: use system='prefix' / "
+                "对话流没有提示词变量，请使用 system='prefix'"
+            )
         if self.history not in {"client", "server"}:
-            raise ValueError(f"history must be 'client' or 'server', not {self.history!r}")
+            raise ValueError(
+                f"history must be 'client' or 'server', not {self.history!r} / "
+                "history 必须是 'client' 或 'server'"
+            )
         check_system(self.system)
         if not self.remembers and self.history == "server":
             raise ValueError(
@@ -136,7 +142,8 @@ def check_system(policy: str) -> None:
     if policy not in {"prefix", "error"} and not _VARIABLE.fullmatch(policy):
         raise ValueError(
             f"system must be 'prefix', 'variable:<name>' with letters and underscores, or 'error', "
-            f"not {policy!r}"
+            f"not {policy!r} / "
+            "system 必须是 'prefix'、'error' 或 'variable:<变量名>'（字母与下划线）"
         )
 
 

@@ -192,7 +192,10 @@ def _check(
     enterprise_id: str | None,
 ) -> None:
     if not public_key_id.strip():
-        raise ValueError("public_key_id must not be empty: it is the fingerprint of the public key")
+        raise ValueError(
+            "public_key_id must not be empty: it is the fingerprint of the public key / "
+            "public_key_id 不能为空，应为公钥指纹"
+        )
     if not 1 <= ttl <= _LONGEST:
         raise ValueError(f"ttl must be from 1 to {_LONGEST} seconds")
     if account_id is not None and enterprise_id is not None:

@@ -42,10 +42,15 @@ def load_auth(
             store=store,
         )
     if kind not in {"web", "pkce", "device"}:
-        raise ValueError(f"client_type must be jwt, web, pkce or device, not {kind!r}")
+        raise ValueError(
+            f"client_type must be jwt, web, pkce or device, not {kind!r} / "
+            "client_type 必须是 jwt、web、pkce 或 device"
+        )
     secret = str(data.get("client_secret") or "") or None
     if kind == "web" and secret is None:
-        raise ValueError("client_type web needs a client_secret")
+        raise ValueError(
+            "client_type web needs a client_secret / client_type 为 web 时需要 client_secret"
+        )
     return UserAuth(
         client_id,
         secret if kind == "web" else None,
@@ -59,9 +64,13 @@ def _read(path: Path) -> Mapping[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(f"the OAuth configuration cannot be read: {error}") from error
+        raise ValueError(
+            f"the OAuth configuration cannot be read / 无法读取 OAuth 配置: {error}"
+        ) from error
     except ValueError:
-        raise ValueError(f"{str(path)!r} is not JSON") from None
+        raise ValueError(f"{str(path)!r} is not JSON / 不是有效的 JSON") from None
     if not isinstance(data, Mapping):
-        raise ValueError(f"{str(path)!r} does not hold an OAuth configuration")  # noqa: TRY004
+        raise ValueError(  # noqa: TRY004 - of the file
+            f"{str(path)!r} does not hold an OAuth configuration / 其中没有 OAuth 配置"
+        )
     return data

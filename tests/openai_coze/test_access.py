@@ -227,8 +227,11 @@ def test_an_answer_that_takes_too_long_is_cut_off_and_cancelled(gateway, emulato
 
     client = gateway(add_bot(sleeps), "slow", limits=Limits(seconds=0.3))
     with pytest.raises(openai.InternalServerError) as caught:
-        client.chat.completions.create(model="sleeps", messages=said("hi"))
+        client.with_options(max_retries=2).chat.completions.create(
+            model="sleeps", messages=said("hi")
+        )
     assert caught.value.status_code == 504
+    assert len(emulator.requests.to("/v3/chat")) == 1  # three would cost three times as much
     stream = client.chat.completions.create(model="slow", messages=said("hi"), stream=True)
     with pytest.raises(openai.APIError, match="too long"):
         list(stream)

@@ -217,7 +217,7 @@ def test_an_error_of_coze_has_its_code_logid_and_hint(gateway, emulator, said):
     body = caught.value.body
     assert body["coze"]["code"] == 4015
     assert body["coze"]["logid"]
-    assert "Publish the bot" in body["coze"]["hint"]
+    assert "published" in body["coze"]["hint"]
     assert "发布" in body["coze"]["hint_zh"]
     assert "4015" in body["message"]
     assert caught.value.response.headers["x-should-retry"] == "false"

@@ -146,6 +146,7 @@ def test_a_server_that_is_not_there_is_a_reason_to_ask_another(emulator, gateway
         client.chat.completions.create(model="one", messages=said("hi"))
     assert caught.value.status_code == 502
     assert caught.value.body["coze"]["retryable"] is True
+    assert caught.value.response.headers["x-should-retry"] == "true"  # nothing was begun
 
 
 @pytest.mark.parametrize("code", [4200, 4101])

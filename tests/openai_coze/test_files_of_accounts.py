@@ -157,6 +157,59 @@ def test_files_go_to_an_account_that_is_well(accounts, first, second, said):
     assert counts("/v1/files/upload", first, second) == (0, 1)
 
 
+@pytest.mark.parametrize("code", [4011, 4101, 4100, 5000])
+def test_a_file_that_one_account_does_not_take_goes_to_another_of_the_model(
+    accounts, first, second, code
+):
+    client = accounts()
+    first.faults.add(Fault(code=code), path="/v1/files/upload")
+    file = client.files.create(**UPLOAD, extra_body={"model": "both"})
+    assert counts("/v1/files/upload", first, second) == (1, 1)
+    done = client.chat.completions.create(model="both", messages=asking(file.id))
+    assert done.choices[0].message.content == "I was given: file."
+    assert counts("/v3/chat", first, second) == (0, 1)
+    client.files.create(**UPLOAD, extra_body={"model": "both"})  # what is ill is not asked first
+    assert counts("/v1/files/upload", first, second) == (1, 2)
+
+
+def test_a_file_goes_to_no_account_where_its_model_could_not_read_it(accounts, first, second):
+    client = accounts()
+    first.faults.add(Fault(code=4011), path="/v1/files/upload")
+    with pytest.raises(openai.RateLimitError) as caught:
+        client.files.create(**UPLOAD, extra_body={"model": "one"})
+    assert caught.value.code == "insufficient_quota"
+    assert counts("/v1/files/upload", first, second) == (1, 0)
+
+
+def test_without_a_model_a_file_goes_elsewhere_only_where_all_models_can_read_it(
+    accounts, first, second
+):
+    other = "sk-other-0123456789abcdef"
+    keys = (GatewayKey.of(KEY, name="a"), GatewayKey.of(other, name="b", models=("both",)))
+    client = accounts(keys=keys)
+    first.faults.add(Fault(code=4101), path="/v1/files/upload", times=2)
+    with pytest.raises(openai.PermissionDeniedError):
+        client.files.create(**UPLOAD)  # `one` could not read it on the second
+    assert counts("/v1/files/upload", first, second) == (1, 0)
+    assert client.with_options(api_key=other).files.create(**UPLOAD).id
+    assert counts("/v1/files/upload", first, second) == (1, 1)
+
+
+def test_a_file_that_no_account_would_take_is_asked_of_one_only(accounts, first, second):
+    first.faults.add(Fault(code=4303), path="/v1/files/upload")
+    with pytest.raises(openai.BadRequestError):
+        accounts().files.create(**UPLOAD, extra_body={"model": "both"})
+    assert counts("/v1/files/upload", first, second) == (1, 0)
+
+
+def test_when_all_accounts_fail_the_first_one_s_error_is_told(accounts, first, second):
+    first.faults.add(Fault(code=4011), path="/v1/files/upload")
+    second.faults.add(Fault(code=4101), path="/v1/files/upload")
+    with pytest.raises(openai.RateLimitError):
+        accounts().files.create(**UPLOAD, extra_body={"model": "both"})
+    assert counts("/v1/files/upload", first, second) == (1, 1)
+
+
 def test_files_of_callers_with_tokens_of_their_own_are_their_own(accounts, first):
     client = accounts(pass_through=True)
     ours = client.files.create(**UPLOAD)

@@ -1,6 +1,7 @@
 """What callers over HTTP are told to do: nothing that only a program in Python could."""
 
 import json
+import logging
 
 import httpx
 import pytest
@@ -86,6 +87,7 @@ def test_a_bot_that_is_too_slow_may_be_streamed(key):
             found = httpx.post(f"{url}/v1/chat/completions", json=CHAT, headers=headers, timeout=30)
     assert started
     assert found.status_code == 504
+    assert found.headers["x-should-retry"] == "false"  # the chat may go on at Coze
     check(found.json()["error"], "streamed answer", "流式请求")
 
 
@@ -129,9 +131,41 @@ def test_the_address_of_coze_is_the_matter_of_who_runs_the_gateway(key):
     check(error, "whoever runs the gateway", "网关管理员")
 
 
-@pytest.mark.parametrize("key", [KEY, OWN], ids=["key", "own token"])
-def test_errors_of_coze_s_own_keep_their_hints(key):
-    failed = chat_event("failed", last_error={"code": 4011, "msg": "no money"})
-    error = asked(STREAM_HEAD + chunk(CREATED + failed), key)
-    check(error, "top up", "充值")
-    assert error["coze"]["code"] == 4011
+def failing(code):
+    failed = chat_event("failed", last_error={"code": code, "msg": "it failed"})
+    return STREAM_HEAD + chunk(CREATED + failed)
+
+
+@pytest.mark.parametrize(
+    ("code", "hint", "hint_zh"), [(4011, "top up", "充值"), (4015, "publish_status", "发布")]
+)
+def test_errors_of_coze_s_own_keep_their_hints_for_who_pays(code, hint, hint_zh):
+    error = asked(failing(code), OWN)
+    check(error, hint, hint_zh)
+    assert error["coze"]["code"] == code
+
+
+def test_errors_that_a_caller_with_a_key_can_mend_keep_their_hints():
+    check(asked(failing(4010), KEY), "shorter history", "缩短历史")
+
+
+@pytest.mark.parametrize(
+    ("code", "secret"),
+    [
+        (4011, "top up"),
+        (4012, "Choose another model"),
+        (4015, "publish_status"),
+        (4021, "Give the bot a workflow"),
+        (4028, "top up"),
+        (103100001, "Coze Studio log"),
+        (103100002, "published to the API"),
+    ],
+)
+def test_what_only_the_owner_of_a_bot_can_do_is_told_to_the_owner(code, secret, caplog):
+    caplog.set_level(logging.INFO, logger="openai_coze")
+    error = asked(failing(code), KEY)
+    check(error, "whoever runs the gateway", "网关管理员")
+    assert secret not in json.dumps(error)
+    (logged,) = [r.facts for r in caplog.records if hasattr(r, "facts")]
+    assert f" {code}: " in logged["detail"]
+    assert secret in logged["detail"]

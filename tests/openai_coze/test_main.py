@@ -1,6 +1,5 @@
-"""Settings from files and variables, and the gateway as a program."""
+"""The gateway as a program."""
 
-import dataclasses
 import os
 import re
 import signal
@@ -10,167 +9,50 @@ import sys
 import httpx
 import pytest
 
-from coze_core import JWTAuth
 from openai_coze import (
     GatewayKey,
-    Limits,
-    Settings,
-    settings_from_environment,
-    settings_from_file,
 )
 from openai_coze.__main__ import main
 
 SECRET = "sk-0123456789abcdef"
 
 
-def test_settings_come_from_a_file(tmp_path):
-    (tmp_path / "token").write_text("pat_second\n")
-    file = tmp_path / "gateway.toml"
-    file.write_text(
-        """
-        base_url = "https://api.coze.cn"
-        pass_through = false
-        metrics = true
-        cors_origins = ["https://chat.example"]
-
-        [limits]
-        seconds = 120
-
-        [accounts.default]
-        token_env = "MY_TOKEN"
-        [accounts.second]
-        token_file = "token"
-
-        [[models]]
-        name = "helper"
-        aliases = ["gpt-4o"]
-        bots = ["7379", { bot_id = "7380", account = "second" }]
-        description = "Helps."
-        [models.options]
-        history = "server"
-
-        [[keys]]
-        name = "alice"
-        key_env = "ALICE"
-        models = ["helper"]
-        per_minute = 60
-        """
-    )
-    found = settings_from_file(file, {"MY_TOKEN": "pat_first", "ALICE": SECRET})
-    assert found.accounts == {"default": "pat_first", "second": "pat_second"}
-    assert found.limits == Limits(seconds=120)
-    (model,) = found.models
-    assert [(route.bot_id, route.account) for route in model.routes] == [
-        ("7379", "default"),
-        ("7380", "second"),
-    ]
-    assert found.model("gpt-4o") is model
-    assert found.keys == (GatewayKey.of(SECRET, name="alice", models=("helper",), per_minute=60),)
-    assert found.cors_origins == ("https://chat.example",)
-    for secret in ("pat_first", "pat_second", SECRET, found.keys[0].digest):
-        assert secret not in repr(found)
-
-
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("option", "message"),
     [
-        ("x = 1", "there is no 'x'"),
-        ("[accounts.a]", "needs token_env or token_file"),
-        ('[accounts.a]\ntoken_env = "NONE"', "NONE is not set"),
-        ('[accounts.a]\ntoken_file = "none"', "cannot be read"),
-        ("[[models]]\nname = 'm'", "at least one bot"),
-        ("[[models]]\nname = 'm'\nbots = ['']", "no bot_id"),
-        ("[[models]]\nname = 'm'\nbots = ['1']\n[models.options]\nhistori = 1", "'history'"),
-        ("[[models]]\nname = 'm'\nbots = ['1']\naliases = ['m']", "two models"),
-        ("[[keys]]\nname = 'a'\nkey_env = 'SHORT'", "too short"),
-        ("[[keys]]\nname = 'a'\nkey_env = 'LONG'", "need an account"),
-        ("[[keys]]\nname = 'a'\nsha256 = 'abc'", "SHA-256"),
-        ("[limits]\nrunning = 0", "more than 0"),
-        ("[limits]\nrun = 1", "there is no 'run'"),
-        ("[limits]\nheld = 1000", "at least 'body'"),
-        ("pass_through = false", "nobody could call"),
-        ("pass_through = 'false'", "true or false"),
-        ("cors_origins = 'https://a.example'", "list of texts"),
-        ("[limits]\nrunning = 'ten'", "must be a number"),
-        ("[[keys]]\nname = 'a'\nmodels = 'm'\nkey_env = 'LONG'", "list of texts"),
-        ("[[keys]]\nname = 'a'\nper_minute = 'x'\nkey_env = 'LONG'", "must be a number"),
-        ("[[models]]\nname = 'm'\nbots = '7379'", "bots must be a list"),
-        ("[[models]]\nname = 'm'\nbots = [7379]", "its id as text"),
-        ("[[models]]\nname = 'm'\nbots = [{botid = '7'}]", "'bot_id'"),
-        ("[[models]]\nname = 'm'\nbots = ['1']\naliases = 'n'", "list of texts"),
-        ("models = 1", "list of tables"),
-        ("accounts = 1", "must be a table"),
-        ("base_url = 8888", "base_url must be text"),
-        ("region = ['cn']", "region must be text"),
-        ("timeout = '30'", "timeout must be a number"),
-        ("timeout = true", "timeout must be a number"),
-        ("[limits]\nseconds = nan", "must be a number"),
-        ("[voices]\nalloy = 1", "voices: alloy must be text"),
-        ("[accounts.a]\ntoken_file = 1", "token_file must be text"),
-        ("[accounts.a]\noauth_file = 1", "oauth_file must be text"),
-        ("[[keys]]\nname = 'a'\nsha256 = 1", "sha256 must be text"),
-        ("[[models]]\nname = 7\nbots = ['1']", "name must be text"),
-        ("[[models]]\nname = 'm'\nbots = ['1']\noptions = [1]", "options must be a table"),
-        ("[", "is not TOML"),
+        ('temperature = "hot"', "'temperature', which does not exist: it is set where the bot"),
+        ("deadline = 5", "does not exist: set limits.seconds"),
+        ("histori = 1", "did you mean 'history'"),
+        ('history = "none"', "options.history must be 'client' or 'server'"),
+        ("on_busy = true", "options.on_busy must be 'error', 'wait'"),
+        ('system = "variable:"', "system must be 'prefix'"),
+        ("system = 1", "options.system must be text"),
+        ("user_id = 7", "options.user_id must be text"),
+        ("conversation_id = 7379", "options.conversation_id must be text"),
+        ('busy_timeout = "soon"', "options.busy_timeout must be a number"),
+        ("busy_timeout = nan", "options.busy_timeout must be a number"),
+        ("busy_timeout = -1", "busy_timeout must not be negative"),
+        ('enable_card = "yes"', "options.enable_card must be true or false"),
+        (
+            "custom_variables = {a = 1}",
+            r"options.custom_variables must be a table .* of texts",
+        ),
+        ('custom_variables = {a1 = "x"}', "letters and underscores only"),
+        ('meta_data = {a = ""}', "meta_data keys have 1 to 64"),
+        ('parameters = ["a"]', "options.parameters must be a table"),
+        ('history = "server"\nauto_save_history = false', "needs auto_save_history"),
     ],
 )
-def test_a_wrong_file_is_refused_with_a_word_about_it(tmp_path, text, message):
+def test_a_wrong_option_of_a_model_ends_the_program_before_any_chat(
+    tmp_path, capsys, option, message
+):
     file = tmp_path / "gateway.toml"
-    file.write_text(text)
-    with pytest.raises(ValueError, match=message):
-        settings_from_file(file, {"SHORT": "sk-1", "LONG": SECRET})
-
-
-def test_a_key_may_use_known_models_only_and_bots_need_their_accounts(settings_for, emulator):
-    with pytest.raises(ValueError, match="unknown models"):
-        settings_for("echo", keys=(GatewayKey.of(SECRET, name="a", models=("gpt",)),))
-    with pytest.raises(ValueError, match="no account 'default'"):
-        settings_for("echo", accounts={"other": "pat_x"})
-    with pytest.raises(ValueError, match="one request a minute"):
-        GatewayKey.of(SECRET, name="a", per_minute=0)
-    with pytest.raises(ValueError, match="no header can hold"):
-        GatewayKey.of(SECRET + "\n", name="a")  # a file's last line: nobody could ever show it
-    keys = (GatewayKey.of(SECRET, name="a", per_minute=5), GatewayKey.of(SECRET + "2", name="a"))
-    with pytest.raises(ValueError, match="two keys have the name 'a'"):
-        settings_for("echo", keys=keys)
-    keys = (GatewayKey.of(SECRET, name="a", models=("echo",)), GatewayKey.of(SECRET, name="b"))
-    with pytest.raises(ValueError, match="under two names"):
-        settings_for("echo", keys=keys)
-
-
-def test_an_account_may_be_an_oauth_app(tmp_path):
-    from keys import key_pair
-
-    private, _ = key_pair()
-    import json
-
-    described = {
-        "client_type": "jwt",
-        "client_id": "1",
-        "private_key": private,
-        "public_key_id": "k",
-        "coze_api_base": "https://api.coze.cn",
-    }
-    (tmp_path / "app.json").write_text(json.dumps(described))
-    file = tmp_path / "gateway.toml"
-    file.write_text('[accounts.default]\noauth_file = "app.json"')
-    assert isinstance(settings_from_file(file).accounts["default"], JWTAuth)
-
-
-def test_settings_come_from_the_environment():
-    none = settings_from_environment({})
-    assert none == Settings()
-    found = settings_from_environment(
-        {"COZE_API_TOKEN": "pat_x", "COZE_BOT_ID": "1, 2", "COZE_GATEWAY_KEY": SECRET},
-        models=["helper=3"],
-    )
-    assert [model.name for model in found.models] == ["helper", "1", "2"]
-    assert found.accounts == {"default": "pat_x"}
-    assert not found.takes_tokens
-    with pytest.raises(ValueError, match="needs COZE_API_TOKEN"):
-        settings_from_environment({"COZE_GATEWAY_KEY": SECRET})
-    with pytest.raises(ValueError, match="name=bot_id"):
-        settings_from_environment({}, models=["helper"])
+    file.write_text(f"[[models]]\nname = 'helper'\nbots = ['7379']\n[models.options]\n{option}")
+    assert main(["--config", str(file)]) == 1
+    told = capsys.readouterr().err
+    assert re.search(message, told)
+    assert "models['helper'].options" in told
+    assert re.search("[\u4e00-\u9fff]", told)
 
 
 def test_a_wrong_setting_ends_the_program_with_a_word_about_it(capsys, monkeypatch):
@@ -179,6 +61,28 @@ def test_a_wrong_setting_ends_the_program_with_a_word_about_it(capsys, monkeypat
     assert "needs COZE_API_TOKEN" in capsys.readouterr().err
     assert main(["--config", "x.toml", "--model", "a=1"]) == 1
     assert "not both" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--port", "{taken}"], "cannot listen at 127.0.0.1 port {taken}"),
+        (["--port", "65536"], "--port must be from 0 to 65535"),
+        (["--host", "192.0.2.1"], "cannot listen at 192.0.2.1"),
+        (["--host", "::g"], "cannot listen at ::g"),
+        (["--uds", "none/there.sock"], "there is no folder"),
+        (["--workers", "0"], "--workers must be at least 1"),
+    ],
+)
+def test_a_place_where_nobody_can_listen_ends_the_program(capsys, arguments, told):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        assert main([each.format(taken=taken) for each in arguments]) == 1
+    error = capsys.readouterr().err
+    assert told.format(taken=taken) in error
+    assert re.search("[\u4e00-\u9fff]", error)
 
 
 def test_it_makes_keys(capsys):
@@ -274,23 +178,6 @@ def test_several_workers_serve_one_port(program):
     assert [model["object"] for model in models["data"]] == ["model"]
 
 
-@pytest.mark.parametrize(("told", "open_"), [("", False), ("pass_through = true", True)])
-def test_a_file_with_keys_lets_tokens_in_only_if_it_says_so(tmp_path, told, open_):
-    file = tmp_path / "gateway.toml"
-    file.write_text(
-        f"""
-        {told}
-        [accounts.default]
-        token_env = "MY_TOKEN"
-        [[keys]]
-        name = "alice"
-        key_env = "ALICE"
-        """
-    )
-    found = settings_from_file(file, {"MY_TOKEN": "pat_first", "ALICE": SECRET})
-    assert found.takes_tokens is open_
-
-
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [("COZE_API_BASE", "ftp://x", "base_url"), ("COZE_API_TOKEN", "pat x", "the token has")],
@@ -323,11 +210,3 @@ def test_a_library_that_is_missing_is_named(tmp_path, option, module):
     assert "could not start" in ended.stderr
     assert "pip install" in ended.stderr
     assert "Traceback" not in ended.stderr
-
-
-def test_settings_with_keys_take_tokens_only_if_they_say_so():
-    with_keys = {"keys": (GatewayKey.of(SECRET, name="a"),), "accounts": {"default": "pat_x"}}
-    assert Settings().takes_tokens
-    assert not Settings(**with_keys).takes_tokens
-    assert not dataclasses.replace(Settings(), **with_keys).takes_tokens
-    assert Settings(**with_keys, pass_through=True).takes_tokens

@@ -28,6 +28,11 @@ def post(serve, settings_for):
     return send
 
 
+def is_in_two_languages(text):
+    english, _, chinese = text.partition(" / ")
+    return english.isascii() and any("\u4e00" <= sign <= "\u9fff" for sign in chinese)
+
+
 def nested(levels):
     value = {}
     for _ in range(levels):
@@ -39,6 +44,20 @@ def nested(levels):
     ("fields", "param"),
     [
         ({"n": []}, "n"),
+        ({"messages": []}, "messages"),
+        ({"messages": [HI] * 1001}, "messages"),
+        ({"messages": [5]}, "messages[0]"),
+        ({"messages": [{"role": "x", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
+        ({"messages": [{"role": "user", "content": [{"type": "x"}]}]}, "messages[0].content[0]"),
+        ({"functions": [{"name": "f"}]}, "functions"),
+        ({"response_format": 5}, "response_format"),
+        ({"user": 5}, "user"),
+        ({"coze": 5}, "coze"),
+        ({"coze": {"bot": "1"}}, "coze.bot"),
+        ({"coze": {"auto_save_history": "no"}}, "coze.auto_save_history"),
+        ({"coze": {"on_busy": "never"}}, "coze.on_busy"),
+        ({"tools": {}}, "tools"),
         ({"stream": "true"}, "stream"),
         ({"stream": 1}, "stream"),
         ({"stream_options": {"include_usage": "no"}}, "stream_options.include_usage"),
@@ -67,7 +86,9 @@ def nested(levels):
 def test_a_wrong_type_is_named(post, fields, param):
     reply = post("chat/completions", {"messages": [HI], **fields})
     assert reply.status_code == 400
-    assert reply.json()["error"]["param"] == param
+    error = reply.json()["error"]
+    assert error["param"] == param
+    assert is_in_two_languages(error["message"])
 
 
 @pytest.mark.parametrize(
@@ -75,6 +96,15 @@ def test_a_wrong_type_is_named(post, fields, param):
     [
         ("responses", {"input": [{"role": [], "content": "x"}]}, "input[0].role"),
         ("responses", {"input": "x", "instructions": ["x"]}, "instructions"),
+        ("responses", {"input": 5}, "input"),
+        ("responses", {"input": [5]}, "input[0]"),
+        ("responses", {"input": [HI] * 1001}, "input"),
+        ("responses", {"input": [{"type": "x"}]}, "input[0]"),
+        ("responses", {"input": "x", "background": True}, "background"),
+        ("responses", {"input": "x", "tools": {}}, "tools"),
+        ("responses", {"input": "x", "tools": [{"type": "web_search"}]}, "tools[0]"),
+        ("audio/speech", {"input": ""}, "input"),
+        ("audio/speech", {"input": "x" * 4097}, "input"),
         ("responses", {"input": "x", "stream": "true"}, "stream"),
         ("responses", {"input": [{"type": "function_call"}]}, "input[0].name"),
         ("responses", {"input": "x", "conversation": "conv_1"}, "conversation"),
@@ -88,7 +118,9 @@ def test_a_wrong_type_is_named(post, fields, param):
 def test_a_wrong_type_is_named_on_the_other_routes(post, path, fields, param):
     reply = post(path, {"voice": "7350000000000000001", **fields})
     assert reply.status_code == 400
-    assert reply.json()["error"]["param"] == param
+    error = reply.json()["error"]
+    assert error["param"] == param
+    assert is_in_two_languages(error["message"])
 
 
 def test_options_that_are_null_are_as_if_they_were_absent(post):
