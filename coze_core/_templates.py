@@ -72,8 +72,8 @@ class Template:
         thinks = bool(fields.get("reasoning_content"))
         name = "reasoning_content" if thinks else "content"
         text = fields.get(name)
-        if not isinstance(text, str) or (thinks and fields.get("content")):
-            return None
+        if not isinstance(text, str) or (thinks and fields.get("content")) or b"\n" in data:
+            return None  # data of several lines does not stand on the wire as it is here
         key = next((key for key, of in _KEYS if of is thinks and key in data), None)
         if key is None:
             return None
@@ -126,7 +126,7 @@ class Template:
         head, tail = self._head, self._tail
         end = len(block) if block.endswith(tail) else block.rfind(b"\n\n") + 2
         last = end - len(tail)
-        if last < len(head) or (end < len(block) and not block.startswith(tail, last)):
+        if last < len(head) or not block.startswith(tail, last):
             return [], 0
         run = block[len(head) : last]
         frame = self.frame
@@ -158,7 +158,7 @@ def _string(raw: bytes) -> str | None:
     """Return the text of what stands between two quotes in JSON; None if it is no text."""
     try:
         text = raw.decode()  # what it holds is found quicker in text than in bytes
-        if '"' in text or "\\" in text or "\n" in text:
+        if '"' in text or "\\" in text or not text.isprintable():
             return from_json(b'"%b"' % raw)  # type: ignore[no-any-return]  # if it is one text
     except ValueError:
         return None

@@ -62,6 +62,8 @@ def delta(text, **more):
         "\\ud83d",
         "\\x",
         '"],["',
+        "\t",  # JSON has no control characters in its texts
+        "\x00",
     ],
 )
 def test_text_that_only_looks_like_a_text_is_left_to_the_parser(trap):
@@ -77,6 +79,46 @@ def test_text_that_only_looks_like_a_text_is_left_to_the_parser(trap):
         except ProtocolError as error:
             outcomes.append(str(error))
     assert outcomes[0] == outcomes[1]
+
+
+around = st.lists(
+    st.sampled_from(
+        [
+            ("created_at", 1),
+            ("created_at", 2),
+            ("content_type", "text"),
+            ("content_type", "card"),
+            ("id", "2"),
+            ("meta_data", {"content": "x"}),
+        ]
+    ),
+    max_size=3,
+)
+
+
+@given(st.lists(st.tuples(around, texts, around, st.booleans()), max_size=12), st.booleans())
+def test_an_event_is_what_its_own_bytes_say_whatever_stood_around_the_text_before(said, one_by_one):
+    objects = [{**dict(front), "content": text, **dict(back)} for front, text, back, _ in said]
+    blocks = [encode_event(NAME, json.dumps(fields, separators=(",", ":"))) for fields in objects]
+    for at, (_, _, _, twice) in enumerate(said):
+        if twice:  # a second line of data, which is empty, is white space in the object
+            blocks[at] = blocks[at].replace(b"\n\n", b"\ndata:\n\n")
+    decoder = ChatEventDecoder()
+    found = [
+        event
+        for block in (blocks if one_by_one else [b"".join(blocks)])
+        for event in decoder.feed(block)
+    ]
+    assert [event.fields for event in found] == objects
+    assert [event.content for event in found] == [fields["content"] for fields in objects]
+
+
+def test_an_event_that_ends_in_another_way_than_those_before_keeps_its_end():
+    decoder = ChatEventDecoder()
+    decoder.feed(delta("a", created_at=1, inner=[1]) * 3)
+    for more in ({"created_at": 2, "inner": [1]}, {"created_at": 1}, {}):
+        [event] = decoder.feed(delta("four words and more", **more))
+        assert event.fields == {**FRAME, "content": "four words and more", **more}
 
 
 def test_what_came_before_an_event_that_cannot_be_read_is_handed_out_first():
