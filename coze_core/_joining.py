@@ -2,8 +2,8 @@
 
 A server that streams sends each token in an HTTP chunk of its own. The library takes about ten
 microseconds for a chunk and one for a further kilobyte, so of many chunks that come together one
-is made. The bytes of the body, their order and every fault in them stay as they were: whatever is
-not understood here goes on as it came, and the library judges it.
+is made. The bytes of the body and their order stay as they were. Whatever is not understood here
+goes on as it came: the library judges it, and what it refuses it refuses as soon as without this.
 
 Blocking and awaiting side by side; what there is to know of HTTP is in `Joiner`, which does no I/O.
 """
@@ -15,7 +15,7 @@ from typing import Any, Final
 import httpcore
 
 _MAX_HEAD: Final = 64 * 1024  # bytes that are looked through for the end of a head
-_MAX_SIZE: Final = 15  # digits; no chunk is that long
+_MAX_SIZE: Final = 15  # digits; no chunk and no body is that long
 _NO_BODY: Final = frozenset({204, 304})
 _END: Final = b"\r\n\r\n"
 
@@ -68,19 +68,20 @@ class Joiner:
 
     def _head(self, data: bytes) -> bytes:
         # All of a head goes on at once; what is held of it is a copy.
-        held = self._held + data
-        end = held.find(_END)
-        if end < 0:
-            self._held = held
-            return data if len(held) <= _MAX_HEAD else self._give_up(data)
-        self._held = b""
-        rest = held[end + len(_END) :]
-        passed = data[: len(data) - len(rest)]
-        framing = _framing(held[:end])
-        if framing is None:
-            return self._give_up(data)
-        self._in_chunks, self._left = framing
-        return passed + self.feed(rest) if rest else passed
+        rest = data
+        while rest and not self._in_chunks and not self._left:  # interim replies come before one
+            held = self._held + rest
+            end = held.find(_END)
+            if end < 0:
+                self._held = held
+                return data if len(held) <= _MAX_HEAD else self._give_up(data)
+            self._held = b""
+            framing = _framing(held[:end])
+            if framing is None:
+                return self._give_up(data)
+            self._in_chunks, self._left = framing
+            rest = held[end + len(_END) :]
+        return data[: len(data) - len(rest)] + self.feed(rest) if rest else data
 
     def _chunks(self, data: bytes) -> bytes:
         if self._held:
@@ -92,9 +93,7 @@ class Joiner:
             if left > 2:
                 pieces.append(data[: left - 2])
             if left > size:
-                self._left = max(left - size, 2)
-                self._held = data[left - 2 :] if size > left - 2 else b""
-                return _chunk(pieces)
+                return self._to_come(pieces, data, left)
             if data[left - 2 : left] != b"\r\n":
                 return self._broken(pieces, data[left - 2 :])
             at, self._left = left, 0
@@ -112,28 +111,35 @@ class Joiner:
             end = start + length + 2
             if end > size:
                 pieces.append(data[start : end - 2])
-                self._left = max(end - size, 2)
-                self._held = data[end - 2 :]
-                break
+                return self._to_come(pieces, data, end)
             if data[end - 2 : end] != b"\r\n":
                 return self._broken([*pieces, data[start : end - 2]], data[end - 2 :])
             pieces.append(data[start : end - 2])
             at = end
         return _chunk(pieces)
 
+    def _to_come(self, pieces: list[bytes], data: bytes, end: int) -> bytes:
+        """Go on with a chunk whose line end, at least, is still to come."""
+        begun = data[end - 2 :]  # of its line end
+        if begun not in {b"", b"\r"}:
+            return self._broken(pieces, begun)
+        self._left, self._held = max(end - len(data), 2), begun
+        return _chunk(pieces)
+
     def _broken(self, pieces: list[bytes], rest: bytes) -> bytes:
         """Go on after a chunk that is longer than it said.
 
         The library stands behind a whole chunk here, and what follows could look like another:
-        the mark before it is one that cannot begin a chunk.
+        the line before it is one that cannot begin a chunk.
         """
-        return _chunk(pieces) + self._give_up(b"?" + rest)
+        return _chunk(pieces) + self._give_up(b"?\r\n" + rest)
 
     def _last(self, data: bytes) -> bytes:
         """Take the end of a chunked body: an empty chunk, and headers that may follow it."""
         end = data.find(_END)
         if end < 0:
-            if len(data) > _MAX_HEAD:
+            # The library takes lines that end with LF alone: the end may be here all the same.
+            if len(data) > _MAX_HEAD or b"\n" in data.replace(b"\r\n", b""):
                 return self._give_up(data)
             self._held = data
             return b""
@@ -187,7 +193,9 @@ def _framing(head: bytes) -> tuple[bool, int] | None:
         return False, 0
     if coding is not None:
         return (True, 0) if coding.lower() == b"chunked" else None
-    return (False, int(length)) if length is not None and length.isdigit() else None
+    if length is None or not length.isdigit() or len(length) > _MAX_SIZE:
+        return None
+    return False, int(length)
 
 
 class _Joined(httpcore.NetworkStream):

@@ -13,7 +13,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 WORDS = [f" w{n}" for n in range(50)]
 
 
-def judged(reads):
+def judged(reads, *, closes=True):
     """What the HTTP library makes of these reads: bodies, and how it ended."""
     connection, told = h11.Connection(h11.CLIENT), []
 
@@ -39,7 +39,7 @@ def judged(reads):
 
     ask()
     try:
-        for read in [*reads, b""]:
+        for read in [*reads, b""] if closes else reads:
             connection.receive_data(read)
             take()
     except (h11.RemoteProtocolError, RuntimeError) as error:
@@ -48,7 +48,12 @@ def judged(reads):
 
 
 bodies = st.lists(st.binary(min_size=1, max_size=40), max_size=6)
-ends = st.sampled_from([b"0\r\n\r\n", b"0\r\nX-Sum: 1\r\n\r\n", b"000\r\n\r\n", b""])
+ends = st.sampled_from(
+    [
+        *(b"0\r\n\r\n", b"0\r\nX-Sum: 1\r\n\r\n", b"000\r\n\r\n", b""),
+        *(b"0\r\n\n", b"0\r\nX-Sum: 1\n\n", b"0\r\nX-Sum: 1\n\r\n"),
+    ]
+)
 sizes = st.sampled_from([b"%x", b"%X", b"0%x", b"%x;name=value", b"%x ", b"0x%x", b"+%x"])
 
 
@@ -98,6 +103,15 @@ def test_whatever_a_server_sends_the_library_judges_it_as_without_joining(data):
     joiner = Joiner()
     joined = [part for read in reads if (part := joiner.feed(read))]
     assert judged(joined) == judged(reads)
+    # Nothing that the library could judge is held back until the server closes.
+    assert judged(joined, closes=False) == judged(reads, closes=False)
+
+
+@pytest.mark.parametrize("said", [b"1\r\naX", b"2\r\nab?", b"1\r\na\rX"])
+def test_a_chunk_longer_than_it_said_is_refused_at_once(said):
+    head = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+    joined = [Joiner().feed(head + said)]
+    assert judged(joined, closes=False)[1] is judged([head + said], closes=False)[1] is not None
 
 
 @pytest.mark.parametrize("size", range(1, 30))
@@ -140,6 +154,41 @@ async def test_the_same_for_those_who_await(monkeypatch):
                 batches = [batch async for batch in stream.batches()]
             assert stream.turn.answer == "".join(WORDS)
     assert len(batches) < len(WORDS)
+
+
+@pytest.mark.parametrize("end", [b"0\r\n\n", b"0\r\nX-Sum: 1\n\n"], ids=["no headers", "a header"])
+def test_an_end_whose_lines_end_with_lf_alone_leaves_the_connection_to_the_next_chat(end):
+    def answer(connection, request, number):
+        connection.sendall(STREAM_HEAD + chunk(CREATED + completed("a") + COMPLETED + DONE) + end)
+        return True
+
+    with RawServer(answer) as server, CozeClient("pat_x", base_url=server.base_url) as client:
+        for _ in range(3):
+            assert client.chat.stream(bot_id="1", user_id="u").until_done().answer == "a"
+        assert server.connections == 1
+
+
+def test_any_number_of_interim_replies_may_come_before_the_reply():
+    def late(connection, request, number):
+        connection.sendall(b"HTTP/1.1 102 Processing\r\n\r\n" * 2000)
+        return answer(connection, request, number)
+
+    with RawServer(late) as server, CozeClient("pat_x", base_url=server.base_url) as client:
+        turn = client.chat.stream(bot_id="1", user_id="u").until_done()
+        assert turn.answer == "".join(WORDS)
+
+
+def test_a_length_that_no_body_has_is_an_error_of_the_connection():
+    def endless(connection, request, number):
+        connection.sendall(HEAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n" + CREATED)
+        return False
+
+    with (
+        RawServer(endless) as server,
+        CozeClient("pat_x", base_url=server.base_url, max_retries=0) as client,
+        pytest.raises(APIConnectionError, match="Content-Length"),
+    ):
+        client.chat.stream(bot_id="1", user_id="u", cancel_on_close=False).until_done()
 
 
 @pytest.mark.parametrize(
