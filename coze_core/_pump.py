@@ -172,13 +172,18 @@ class Pump(StreamPump[Increment]):
             APITimeoutError: If there have been only heartbeats for too long.
             ChatSupersededError: If a newer chat has taken its place.
         """
-        if self.superseded and self.turn.chat_id:
+        if self._displaced:
             raise self._superseded()
         taken = self._taken(block)
         # The block may be the one that told whom to cancel, and the last one for long.
-        if self.superseded and self.turn.chat_id and not self.turn.finished:
+        if self._displaced:
             self.failure = self.failure or self._superseded()
         return taken
+
+    @property
+    def _displaced(self) -> bool:
+        """Whether a newer chat has ended this one: not if all of it had come, nor while unknown."""
+        return self.superseded and bool(self.turn.chat_id) and not self.turn.finished
 
     def _taken(self, block: bytes) -> list[Increment]:
         events_read, run = self._decoder.read(block)

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import logging
+import threading
 
 import pytest
 from wire import (
+    CHAT,
     COMPLETED,
     CREATED,
     DONE,
@@ -17,6 +19,7 @@ from wire import (
     completed,
     delta,
     event,
+    reply,
 )
 
 from coze_core import (
@@ -211,3 +214,32 @@ def test_an_old_chat_without_its_end_is_not_whole(read):
     for _, error in read("chat", v2("a", is_finish=True), protocol="v2"):
         assert isinstance(error, IncompleteStreamError)
         assert error.turn.answer == "a"
+
+
+def test_a_chat_whose_end_has_come_is_not_lost_to_the_newer_one_that_follows():
+    begun, told = threading.Event(), threading.Event()
+
+    def answer(connection, request, number):
+        if b" /v3/chat?" not in request:
+            connection.sendall(reply({"code": 0, "data": CHAT}))
+        elif begun.is_set():
+            connection.sendall(STREAM_HEAD + chunk(CREATED + completed("b") + USED + DONE) + END)
+        else:
+            connection.sendall(STREAM_HEAD + chunk(CREATED + completed("a") + USED))
+            begun.wait(5)
+            connection.sendall(chunk(DONE) + END)
+            told.set()
+        return True
+
+    options = {"bot_id": "1", "user_id": "u", "conversation_id": "88", "on_busy": "cancel_previous"}
+    with RawServer(answer) as server, CozeClient("pat_x", base_url=server.base_url) as client:
+        with client.chat.stream(**options) as stream:
+            batches = stream.batches()
+            while not stream.turn.finished:
+                next(batches)
+            begun.set()
+            assert told.wait(5)
+            assert client.chat.stream(**options).until_done().answer == "b"
+            for _ in batches:  # what came meanwhile
+                pass
+        assert (stream.turn.answer, stream.turn.usage.total_tokens) == ("a", 3)
