@@ -94,7 +94,8 @@ class BaseClient(abc.ABC, Generic[D]):
     """What needs no I/O and is the same for both clients.
 
     Copies and pickles take along the attributes that an object of a subclass has, as they are.
-    Connections and resources belong to one client, and each makes its own.
+    Each makes resources of its own; a copy uses the connections of its original as long as no
+    option differs that shapes them.
     """
 
     _driver: D

@@ -166,21 +166,20 @@ class Pump(StreamPump[Increment]):
         return turn.error
 
     def feed(self, block: bytes) -> list[Increment]:
-        """Take a block; afterwards look at `turn.error`, `over` and `failure`, in this order.
+        """Take a block; afterwards look at `error`, `over` and `failure`, in this order.
 
         Raises:
             APITimeoutError: If there have been only heartbeats for too long.
             ChatSupersededError: If a newer chat has taken its place.
         """
-        if self._displaced:
+        if self._displaced():
             raise self._superseded()
         taken = self._taken(block)
         # The block may be the one that told whom to cancel, and the last one for long.
-        if self._displaced:
+        if self._displaced():
             self.failure = self.failure or self._superseded()
         return taken
 
-    @property
     def _displaced(self) -> bool:
         """Whether a newer chat has ended this one: not if all of it had come, nor while unknown."""
         return self.superseded and bool(self.turn.chat_id) and not self.turn.finished
