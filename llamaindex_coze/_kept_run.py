@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from llama_index.core.workflow import Context, HumanResponseEvent, InputRequiredEvent, StopEvent
@@ -79,11 +79,10 @@ class KeptRun:
             if found is not None and _event_of(found) != _event_of(asked):
                 await self._leave()
             record = await go_on()
-            if found is not None:
-                await self._place.save(record)
-            if self._step is not None:
-                self._taken[self._asked] = self._step.number
-                self._step.note(self._asked)
+            await self._place.save(record)
+            step = cast("Step", self._step)  # nothing else is ever answered
+            self._taken[self._asked] = step.number
+            step.note(self._asked)
         return record
 
     async def _leave(self) -> None:

@@ -109,5 +109,4 @@ def _end(
     ended = [each for each, run in runs.items() if run["interrupt"] is None]
     for each in ended[: len(ended) - _MOST_ENDED + 1]:
         del runs[each]
-    if told_apart:
-        runs[key] = record
+    runs.update({key: record} if told_apart else {})

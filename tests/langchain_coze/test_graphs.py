@@ -407,3 +407,16 @@ def test_a_node_that_blocks_its_event_loop_may_ask_a_bot(tmp_path, counting):
             return await made.ainvoke({"messages": []}, {"configurable": {"thread_id": "1"}})
 
     assert asyncio.run(main())["messages"][-1].content == "hi 1"
+
+
+def test_a_bot_is_asked_where_a_graph_does_not_tell_its_checkpoint(counting):
+    def node(state, config):
+        told = {k: v for k, v in config["configurable"].items() if k != "checkpoint_map"}
+        return {"messages": [counting.invoke({"message": "hi"}, {"configurable": told})]}
+
+    graph = StateGraph(MessagesState)
+    graph.add_node("node", node)
+    graph.add_edge(START, "node")
+    made = graph.compile(checkpointer=InMemorySaver())
+    done = made.invoke({"messages": []}, {"configurable": {"thread_id": "1"}})
+    assert done["messages"][-1].content == "hi 1"

@@ -15,6 +15,8 @@ from llama_index.core.workflow import (
 )
 from pydantic import BaseModel, ConfigDict
 
+from coze_core.emulator import Output
+from coze_core.emulator import Workflow as CozeWorkflow
 from llamaindex_coze import CozeQuestionEvent, CozeToolSpec
 
 STREAM = "/v1/workflow/stream_run"
@@ -182,3 +184,41 @@ def test_where_nothing_can_wait_no_run_begins(travel, emulator):
     with pytest.raises(ValueError, match="without ctx= and with on_question="):
         asyncio.run(main())
     assert not emulator.requests.to(STREAM)
+
+
+def test_an_answer_that_comes_once_more_while_its_step_goes_on_is_left_to_it(travel):
+    class Slow(Plain):
+        async def outputs(self, ctx, names):
+            said = await super().outputs(ctx, names)
+            self.told.set()
+            await self.go_on.wait()
+            return said
+
+    async def main():
+        flow = Slow(travel())
+        flow.told, flow.go_on = asyncio.Event(), asyncio.Event()
+        handler = flow.run(names=["Ann"])
+        last = None
+        async for event in handler.stream_events():
+            if isinstance(event, CozeQuestionEvent):
+                handler.ctx.send_event(event.answer("Rome"))
+                last = event
+                if event.prefix.startswith("When"):
+                    break
+        await flow.told.wait()
+        handler.ctx.send_event(last.answer("Oslo"))
+        await asyncio.sleep(0.1)
+        flow.go_on.set()
+        return await handler, await handler.ctx.store.get("steps_done")
+
+    assert asyncio.run(main()) == (["Ann goes to Rome, Rome."], 1)
+
+
+def test_outside_of_a_step_a_tool_that_tells_nothing_may_have_a_context(emulator, travel):
+    async def quiet(parameters, context):
+        yield Output("done")
+
+    id = emulator.workflow_id(emulator.add_workflow(CozeWorkflow("quiet", quiet, inputs={})).name)
+    reached = {"api_key": emulator.token, "base_url": emulator.base_url}
+    [tool] = CozeToolSpec(workflow_ids=[id], **reached).to_tool_list()
+    assert asyncio.run(tool.acall(ctx=Context(Plain(tool)))).content == "done"
