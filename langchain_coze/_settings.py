@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+import uuid
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import InitVar
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -71,6 +72,8 @@ _WIDE: Final = re.compile("[\u2e80-\U0010ffff]")
 _MORE_FOR_WIDE: Final = 1 / 1.5 - 1 / 4
 
 
+_SERIALIZED: Final = "_serialized"
+_OF_CONVERSATIONS: Final = ("history", "conversation_id")
 _SECRET: Final = frozenset({"api_key", "token", "auth", "default_headers", "coze_api_key"})
 
 
@@ -183,6 +186,32 @@ class ChatCozeSettings(ModelSettings, Connection, BaseChatModel):
         shown = {name: "***" if name in _SECRET else value for name, value in kwargs.items()}
         # What the base class does, without its detour over a deprecated method.
         return {**self._identifying_params, "_type": self._llm_type, "stop": stop, **shown}
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        found = super()._get_llm_string(stop=stop, **kwargs)
+        told = {name: kwargs.get(name, self.__dict__[name]) for name in _OF_CONVERSATIONS}
+        if told["history"] == "server" or told["conversation_id"]:
+            # What is asked there does not say what has been said before: the next "yes" is another.
+            return f"{found}---{uuid.uuid4()}"
+        return found
+
+    # LangChain keeps what it has serialized once, and takes that for the key of its cache: a copy
+    # with another bot would give this one's answers.
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        self.__dict__.pop(_SERIALIZED, None)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy.
+
+        Args:
+            update: Fields that are other ones; they are not checked.
+            deep: Whether the fields are copied, too.
+        """
+        twin = super().model_copy(update=update, deep=deep)
+        twin.__dict__.pop(_SERIALIZED, None)
+        return twin
 
     @property
     def lc_attributes(self) -> dict[str, Any]:

@@ -113,6 +113,7 @@ ORDER = [
     "dialog._format",
     "dialog._pieces",
     "dialog._chatflow",
+    "dialog._plan_checks",
     "dialog._plan",
     "dialog._resume",
     "dialog._stored",
