@@ -260,11 +260,14 @@ class SyncDriver:
 
 
 def _done(outcome: object) -> object:
-    if inspect.iscoroutine(outcome):
-        outcome.close()
+    if inspect.isawaitable(outcome):
+        if inspect.iscoroutine(outcome):
+            outcome.close()  # else Python warns that nobody has awaited it
         raise TypeError(
-            "an asynchronous function serves AsyncCozeClient only: give a blocking one / "
-            "异步函数仅适用于 AsyncCozeClient，请提供同步函数"
+            "an asynchronous function serves AsyncCozeClient only, and nothing awaits here: call "
+            "the asynchronous methods (a model's: ainvoke, astream, achat), or give a function "
+            "that blocks / 异步函数仅适用于 AsyncCozeClient，而此处是同步调用："
+            "请改用异步方法（模型的 ainvoke、astream、achat 等），或提供同步函数"
         )
     return outcome
 
