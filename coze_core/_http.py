@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 import ssl
 import sys
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -16,6 +17,7 @@ from typing import Any, Final, Literal
 import httpx
 
 from coze_core._call import Call
+from coze_core._codes import PROXY_SIGN_IN, fact
 from coze_core._config import ClientConfig, user_agent
 from coze_core._errors import APIConnectionError, APITimeoutError, CozeError, ProtocolError
 
@@ -42,6 +44,10 @@ _UNTRUSTED: Final = (
         "服务端证书不受信任：请检查 base_url 的主机名；"
         "自建服务或公司代理请用 SSL_CERT_FILE 指定签发机构的证书。"
     ),
+)
+# How an HTTP proxy and one of SOCKS refuse whoever has not signed in.
+_WANTS_SIGN_IN: Final = re.compile(
+    f"^{PROXY_SIGN_IN}|username/password|no acceptable", re.IGNORECASE
 )
 _MULTIPART_FIELD: Final = "file"  # section 6.3
 
@@ -172,12 +178,21 @@ def connection_error(error: Exception, config: ClientConfig) -> CozeError:
         )
     else:
         reason = _reason(error)
-        hint, hint_zh = _UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in reason else _UNREACHED
+        hint, hint_zh = _hints(error, reason)
         made = APIConnectionError(
             f"the connection to {host} failed: {reason}", hint_en=hint, hint_zh=hint_zh
         )
     made.request_sent = not isinstance(error, _errors(_NOT_SENT))
     return made
+
+
+def _hints(error: Exception, reason: str) -> tuple[str, str]:
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        return _UNTRUSTED
+    if isinstance(error, _errors("ProxyError")) and _WANTS_SIGN_IN.search(reason):
+        known = fact(None, PROXY_SIGN_IN)
+        return known.hint_en, known.hint_zh
+    return _UNREACHED
 
 
 def _reason(error: Exception) -> str:
