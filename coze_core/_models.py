@@ -20,6 +20,8 @@ from pydantic import (
 )
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
+from coze_core._characters import whole_json
+
 _MOST = 2**63  # no number on the wire is larger, and Python refuses to print those far larger
 
 
@@ -58,6 +60,10 @@ def wire_id(value: object) -> str:
     return _text(value) if isinstance(value, str | int) else ""
 
 
+def _json_text(value: object) -> str:
+    return whole_json(_text(value))[0]  # of half a character its readers would make what no text is
+
+
 def _mapping(value: object) -> object:
     return value if isinstance(value, Mapping) else {}
 
@@ -68,6 +74,7 @@ def _error_text(value: object) -> object:
 
 Id: TypeAlias = Annotated[str, BeforeValidator(wire_id)]
 Text: TypeAlias = Annotated[str, BeforeValidator(_text)]
+JsonText: TypeAlias = Annotated[str, BeforeValidator(_json_text)]
 OptionalNumber: TypeAlias = Annotated[int | None, BeforeValidator(whole_number)]
 Count: TypeAlias = OptionalNumber
 MetaData: TypeAlias = Annotated[dict[str, Any], BeforeValidator(_mapping)]
@@ -150,7 +157,7 @@ class ToolCall(WireModel):
     id: Id = ""
     type: Text = "function"
     name: Text = ""
-    arguments: Text = ""
+    arguments: JsonText = ""
 
     @model_validator(mode="before")
     @classmethod

@@ -25,6 +25,7 @@ from coze_core._errors import (
     ProtocolError,
 )
 from coze_core._flow import Flow
+from coze_core._mending import Mender, PieceOf, chat_piece
 from coze_core._reader import AnyChatEvent, ChatEventReader
 from coze_core._sse import ServerSentEvent, SSEDecoder
 from coze_core._turn import Turn
@@ -65,6 +66,7 @@ class StreamRequest:
         chat_id: The chat, where it is known before it begins.
         conversation_id: Its conversation.
         reader: What makes the reader of its events.
+        piece_of: Finds the pieces of messages in them.
         can_cancel: Whether the server can be asked to cancel it.
         prepare: Makes the call that is sent in the end, after uploads for example.
         busy: What to do if its conversation has a running chat; None where that does not matter.
@@ -77,6 +79,7 @@ class StreamRequest:
     chat_id: str | None = None
     conversation_id: str | None = None
     reader: Callable[[], Reader] = ChatEventReader
+    piece_of: PieceOf = chat_piece
     can_cancel: bool = True
     prepare: Callable[[Call], Flow[Call]] | None = None
     busy: Busy | None = None
@@ -211,6 +214,7 @@ class Pump(StreamPump[Increment]):
         self.superseded = False  # by a newer chat of the same conversation
         self._decoder = SSEDecoder()
         self._reader = request.reader()
+        self._mender = Mender(request.piece_of)
         self._cut = False  # the connection broke, so the chat may go on without us
 
     @property
@@ -241,7 +245,7 @@ class Pump(StreamPump[Increment]):
         if self.superseded and self.turn.chat_id:
             raise self._superseded()
         if self._decoder.between_events:
-            deltas, used = self._reader.read_run(block)
+            deltas, used = ([], 0) if self._mender.halves else self._reader.read_run(block)
             if used:
                 self._quiet_since = None
                 taken = self.turn.apply_run(deltas)
@@ -253,12 +257,7 @@ class Pump(StreamPump[Increment]):
         if not frames:
             self._no_news()
             return []
-        try:
-            read = self._reader.read(frames)
-        except ProtocolError as error:
-            read = self._readable(frames)
-            self.failure = error
-        taken = self._take(read)
+        taken = self._take(self._read(frames))
         # The last one tells nearly always; a PING may follow news in the same block.
         if (
             taken
@@ -279,23 +278,39 @@ class Pump(StreamPump[Increment]):
                 self.failure = error
         return taken
 
-    def _readable(self, frames: list[ServerSentEvent]) -> list[AnyChatEvent]:
-        """Read up to the event that cannot be read."""
+    def _read(self, frames: list[ServerSentEvent]) -> list[AnyChatEvent]:
+        """Return the events; `failure` says why they are not all of them."""
+        mend = bool(self._mender.halves)  # what is whole by itself may follow half a character
+        if mend:
+            frames = self._mender.mend(frames)
+        try:
+            return self._reader.read(frames)
+        except ProtocolError as error:
+            self.failure = error
+        if not mend:
+            frames = self._mender.mend(frames)
+        read, whole = self._readable(frames)
+        if whole:
+            self.failure = None
+        return read
+
+    def _readable(self, frames: list[ServerSentEvent]) -> tuple[list[AnyChatEvent], bool]:
+        """Read up to the event that cannot be read; tell whether there is none."""
         read: list[AnyChatEvent] = []
         with contextlib.suppress(ProtocolError):
             for frame in frames:
                 read += self._reader.read([frame])
-        return read
+            return read, True
+        return read, False
 
     def finish(self) -> list[Increment]:
         """Say that the body has ended; if the chat had not, `failure` says so."""
-        try:
-            read = self._reader.read(self._decoder.close())
-        except ProtocolError as error:  # half an event: the stream was cut inside it
-            self.failure = self.incomplete()
-            self.failure.__cause__ = error
-            return []
-        taken = self._take(read)
+        taken = self._take(self._read(self._decoder.close()))
+        if self.failure is not None:  # half an event: the stream was cut inside it
+            cause, self.failure = self.failure, self.incomplete()
+            self.failure.__cause__ = cause
+            return taken
+        taken += self._take(self._reader.read(self._mender.finish()))
         turn = self.turn
         if not turn.ended_by and turn.error is None:
             if not turn.finished:

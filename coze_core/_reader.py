@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 from pydantic_core import from_json
 
 from coze_core import _events as events
+from coze_core._characters import json_of
 from coze_core._errors import ProtocolError
 from coze_core._sse import ServerSentEvent
 
@@ -199,7 +200,7 @@ def _bad_data(sse: ServerSentEvent) -> ProtocolError:
 
 def _tolerant(sse: ServerSentEvent) -> Mapping[str, Any]:
     try:
-        fields = from_json(sse.data_bytes)
+        fields = json_of(sse.data_bytes)
     except ValueError:
         return {}
     return fields if isinstance(fields, dict) else {}

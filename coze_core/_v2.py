@@ -16,6 +16,7 @@ from coze_core._endpoints import chat
 from coze_core._endpoints._checks import check_seconds
 from coze_core._errors import APITimeoutError, PollTimeoutError
 from coze_core._flow import Flow, send
+from coze_core._mending import v2_piece
 from coze_core._models import Chat, Id, Message, WireModel
 from coze_core._pump import StreamRequest
 from coze_core._turn import Turn
@@ -106,7 +107,12 @@ def stream_request(request: StreamRequest) -> StreamRequest:
         refuse_options({"on_busy": request.busy.policy})
     call = replace(_translated(request.call), stream=True)
     return replace(
-        request, call=call, reader=V2EventReader, cancel_on_close=False, can_cancel=False
+        request,
+        call=call,
+        reader=V2EventReader,
+        piece_of=v2_piece,
+        cancel_on_close=False,
+        can_cancel=False,
     )
 
 

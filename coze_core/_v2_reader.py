@@ -42,13 +42,14 @@ class V2EventReader:
 
     def read(self, frames: Iterable[ServerSentEvent]) -> list[AnyChatEvent]:
         """Return the chat events of these frames; some have two of them, or three."""
-        return [event for sse in frames for event in self._events(sse)]
+        # All data first: frames that cannot be read change nothing, and are given again, mended.
+        decoded = [(sse, _object(sse.data_bytes)) for sse in frames]
+        return [event for sse, fields in decoded for event in self._events(sse, fields)]
 
-    def _events(self, sse: ServerSentEvent) -> list[AnyChatEvent]:
+    def _events(self, sse: ServerSentEvent, fields: dict[str, Any]) -> list[AnyChatEvent]:
         data = sse.data_bytes
         if not data.strip():
-            return [events.Ping(sse.event, data, {})]
-        fields = _object(data)
+            return [events.Ping(sse.event, data, fields)]
         name = str(fields.get("event") or sse.event).lower()
         if name == "message":
             return self._message(data, fields)
@@ -116,6 +117,8 @@ def _failure(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _object(data: bytes) -> dict[str, Any]:
+    if not data.strip():
+        return {}
     try:
         fields = from_json(data)
     except ValueError as error:

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import ValidationError
 
 from coze_core._call import Reply
+from coze_core._characters import whole_json
 from coze_core._codes import workflow_failed_error
 from coze_core._errors import WorkflowFailedError
 from coze_core._models import Usage
@@ -228,7 +229,7 @@ def _source(message: WorkflowMessage) -> tuple[str, str, str]:
 def decoded(text: str) -> Any:
     """Return JSON as data; text that is none stays text."""
     try:
-        return json.loads(text)
+        return json.loads(whole_json(text)[0])
     except (ValueError, RecursionError):
         return text
 
