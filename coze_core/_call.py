@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from coze_core._characters import whole_json
 from coze_core._codes import status_error
+from coze_core._contents import Content
 from coze_core._errors import ErrorResponse, ProtocolError, hidden, redact
 from coze_core._models import WireModel, whole_number
 
@@ -38,13 +39,14 @@ class Upload:
 
     Attributes:
         file_name: The name the server stores.
-        open: Returns the content from its start, so that a second attempt sends all of it.
+        open: Returns the content from its start, so that a second attempt sends all of it. It may
+            block.
         content_type: The media type, or None to let the server find out.
         fields: Further fields of the form.
     """
 
     file_name: str
-    open: Callable[[], bytes | BinaryIO]
+    open: Callable[[], Content]
     content_type: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
 

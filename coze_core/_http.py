@@ -1,6 +1,6 @@
 """The HTTP library, seen from one place: its requests, its clients and its errors.
 
-Shared by both drivers; nothing here does I/O but reading a small part of a file's name.
+Shared by both drivers; nothing here does I/O.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import re
 import ssl
 import sys
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import httpx
@@ -20,6 +19,7 @@ from coze_core._call import Call
 from coze_core._codes import PROXY_SIGN_IN, fact
 from coze_core._config import ClientConfig, user_agent
 from coze_core._errors import APIConnectionError, APITimeoutError, CozeError, ProtocolError
+from coze_core._multipart import AnyForm
 
 # httpx's own default of 100 connections loses streams under load (measured: 300 streams of some
 # seconds lose 100 of them to pool timeouts).
@@ -49,7 +49,6 @@ _UNTRUSTED: Final = (
 _WANTS_SIGN_IN: Final = re.compile(
     f"^{PROXY_SIGN_IN}|username/password|no acceptable", re.IGNORECASE
 )
-_MULTIPART_FIELD: Final = "file"  # section 6.3
 
 
 def network_errors() -> tuple[type[Exception], ...]:
@@ -114,7 +113,7 @@ def client_options(config: ClientConfig) -> dict[str, Any]:
     }
 
 
-def request_options(call: Call, config: ClientConfig) -> dict[str, Any]:
+def request_options(call: Call, config: ClientConfig, form: AnyForm | None) -> dict[str, Any]:
     """Return the arguments of `build_request`."""
     options: dict[str, Any] = {
         "method": call.method,
@@ -124,7 +123,10 @@ def request_options(call: Call, config: ClientConfig) -> dict[str, Any]:
     query = {name: value for name, value in call.query.items() if value is not None}
     if query:
         options["params"] = query
-    if call.json is not None:
+    if form is not None:
+        options["content"] = form
+        options["headers"] |= form.headers
+    elif call.json is not None:
         options["json"] = call.json
     options["timeout"] = call_timeout(call, config)
     return options
@@ -145,20 +147,6 @@ def _timeout(
     # What takes for ever has no bound: a socket does not take infinity.
     told = [None if wait == math.inf else wait for wait in bounds]
     return httpx.Timeout(connect=told[0], read=told[1], write=told[2], pool=told[3])
-
-
-def multipart(call: Call, content: Any) -> dict[str, Any]:
-    """Return the form part of an upload whose content has been opened."""
-    upload = call.upload
-    if upload is None:
-        return {}
-    part = (Path(upload.file_name).name or "file", content)
-    return {
-        "data": upload.fields,
-        "files": {
-            _MULTIPART_FIELD: (*part, upload.content_type) if upload.content_type else part,
-        },
-    }
 
 
 def connection_error(error: Exception, config: ClientConfig) -> CozeError:

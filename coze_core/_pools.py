@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable
 from typing import Any, Final, cast
 
 import httpcore
@@ -18,6 +18,7 @@ import httpx
 from coze_core._call import Call
 from coze_core._config import ClientConfig
 from coze_core._http import LIMITS, tls_settings
+from coze_core._multipart import AsyncForm, Form
 from coze_core._requests import Request, Requests
 from coze_core._senders import AsyncOpened, Opened, aunpacked, raw_headers, socket_of, unpacked
 
@@ -31,7 +32,7 @@ class Straight:
         self._pool = httpcore.ConnectionPool(**_pool_options(config))
         self._requests = Requests(config)
 
-    def open(self, call: Call, form: Mapping[str, Any]) -> Opened:
+    def open(self, call: Call, form: Form | None) -> Opened:
         """Send a request."""
         response = self._pool.handle_request(_core_request(self._requests.make(call, form)))
         _LOG.debug("%s %s: %d", call.method, call.path, response.status)
@@ -57,7 +58,7 @@ class AsyncStraight:
         self._pool = httpcore.AsyncConnectionPool(**_pool_options(config))
         self._requests = Requests(config)
 
-    async def open(self, call: Call, form: Mapping[str, Any]) -> AsyncOpened:
+    async def open(self, call: Call, form: AsyncForm | None) -> AsyncOpened:
         """Send a request."""
         request = _core_request(self._requests.make(call, form))
         response = await self._pool.handle_async_request(request)

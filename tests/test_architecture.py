@@ -35,6 +35,7 @@ ORDER = [
     "_turn_parts",
     "_turn",
     "_memo",
+    "_contents",
     "_call",
     "_capabilities",
     "_workflow_run",
@@ -52,6 +53,7 @@ ORDER = [
     "_session",
     "_engine",
     "_identity",
+    "_multipart",
     "_http",
     "_requests",
     "_senders",
@@ -128,6 +130,7 @@ ORDER = [
     "cli",
 ]
 HTTPX = {
+    "_multipart",
     "_aiohttp",
     "_client_base",
     "_http",
@@ -140,6 +143,7 @@ HTTPX = {
 }
 ASYNC = {
     *(
+        "_multipart",
         "_aiohttp",
         "_senders",
         "_pools",
