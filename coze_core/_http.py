@@ -6,6 +6,8 @@ Shared by both drivers; nothing here does I/O.
 from __future__ import annotations
 
 import functools
+import json
+import logging
 import math
 import re
 import ssl
@@ -16,6 +18,7 @@ from typing import Any, Final, Literal
 import httpx
 
 from coze_core._call import Call
+from coze_core._characters import whole_characters
 from coze_core._codes import PROXY_SIGN_IN, fact
 from coze_core._config import ClientConfig, user_agent
 from coze_core._errors import APIConnectionError, APITimeoutError, CozeError, ProtocolError
@@ -26,6 +29,8 @@ from coze_core._multipart import AnyForm
 LIMITS: Final = httpx.Limits(
     max_connections=1000, max_keepalive_connections=100, keepalive_expiry=30.0
 )
+_LOG: Final = logging.getLogger("coze_core")
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 # What the network does to us, as httpx calls it; httpcore underneath has the same names.
 _ERRORS: Final = "TimeoutException NetworkError ProtocolError UnsupportedProtocol ProxyError"
 _NOT_SENT: Final = "ConnectError ConnectTimeout PoolTimeout ProxyError"
@@ -113,6 +118,16 @@ def client_options(config: ClientConfig) -> dict[str, Any]:
     }
 
 
+def json_body(value: object) -> bytes:
+    """Return what a call says, as JSON."""
+    text = _JSON.encode(value)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # such text comes from elsewhere, cut in the middle of an emoji
+        _LOG.warning("a request has halves of characters; U+FFFD stands in their place")
+        return whole_characters(text).encode()
+
+
 def request_options(call: Call, config: ClientConfig, form: AnyForm | None) -> dict[str, Any]:
     """Return the arguments of `build_request`."""
     options: dict[str, Any] = {
@@ -127,7 +142,8 @@ def request_options(call: Call, config: ClientConfig, form: AnyForm | None) -> d
         options["content"] = form
         options["headers"] |= form.headers
     elif call.json is not None:
-        options["json"] = call.json
+        options["content"] = json_body(call.json)
+        options["headers"]["Content-Type"] = "application/json"
     options["timeout"] = call_timeout(call, config)
     return options
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +10,7 @@ import httpx
 
 from coze_core._call import Call
 from coze_core._config import ClientConfig, user_agent
-from coze_core._http import call_timeout
+from coze_core._http import call_timeout, json_body
 from coze_core._multipart import AnyForm
 
 _DEFAULTS: Final = {
@@ -19,7 +18,6 @@ _DEFAULTS: Final = {
     "Accept-Encoding": "gzip, deflate",
     "Connection": "keep-alive",
 }
-_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 @dataclass(slots=True)
@@ -68,7 +66,7 @@ class Requests:
             return Request(call.method, url, headers, form, timeouts)
         content = b""
         if call.json is not None:
-            content = _JSON.encode(call.json).encode()
+            content = json_body(call.json)
             headers.append(("Content-Type", "application/json"))
         if content or call.method != "GET":
             headers.append(("Content-Length", str(len(content))))

@@ -207,6 +207,34 @@ def test_a_reply_that_is_no_stream_is_read_as_well(bad, caplog):
     assert warnings(caplog)
 
 
+@pytest.mark.parametrize("kind", [CozeClient, AsyncCozeClient])
+@pytest.mark.parametrize("injected", [True, False])
+def test_a_question_with_half_a_character_is_asked(kind, injected, caplog, emulator):
+    """As text that others have cut has it; two halves that stand together are one character."""
+    question = {
+        "bot_id": emulator.bot_id("echo"),
+        "user_id": "u",
+        "messages": [EnterMessage.user("a\ud83d b\ud83d\ude00")],
+    }
+    options = {"base_url": emulator.base_url}
+
+    def blocking():
+        with httpx.Client() as http:
+            given = {"http_client": http} if injected else {}
+            with CozeClient(emulator.token, **options, **given) as client:
+                return client.chat.stream(**question).until_done()
+
+    async def awaiting():
+        async with httpx.AsyncClient() as http:
+            given = {"http_client": http} if injected else {}
+            async with AsyncCozeClient(emulator.token, **options, **given) as client:
+                return await client.chat.stream(**question).until_done()
+
+    turn = blocking() if kind is CozeClient else asyncio.run(awaiting())
+    assert "a\ufffd b😀" in turn.answer
+    assert warnings(caplog)
+
+
 def v2(text, finished=False):
     message = {"role": "assistant", "type": "answer", "content": MARK, "content_type": "text"}
     about = {"event": "message", "message": message, "index": 0, "is_finish": finished}
