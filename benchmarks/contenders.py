@@ -37,14 +37,14 @@ def decode_floor(tokens: int) -> Work:
 
 def decode_ours(tokens: int) -> Work:
     from benchmarks.server import parts
-    from coze_core import ChatEventReader, SSEDecoder, Turn
+    from coze_core import ChatEventDecoder, Turn
 
     data = b"".join(parts(tokens)[1])
 
     def work() -> None:
-        decoder, reader, turn = SSEDecoder(), ChatEventReader(), Turn()
+        decoder, turn = ChatEventDecoder(), Turn()
         for start in range(0, len(data), 65536):
-            for event in reader.read(decoder.feed(data[start : start + 65536])):
+            for event in decoder.feed(data[start : start + 65536]):
                 turn.apply(event)
 
     return work

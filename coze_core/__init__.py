@@ -26,8 +26,10 @@ if TYPE_CHECKING:
         DatasetImage,
         DocumentProgress,
     )
+    from coze_core._decoding import ChatEventDecoder
     from coze_core._desk import ConversationLock
     from coze_core._downloads import AsyncSpeech, Speech
+    from coze_core._environment import environment_variable, from_environment
     from coze_core._errors import (
         APIConnectionError,
         APIStatusError,
@@ -168,6 +170,7 @@ __all__ = [
     "ChatCompleted",
     "ChatCreated",
     "ChatEvent",
+    "ChatEventDecoder",
     "ChatEventReader",
     "ChatFailed",
     "ChatFailedError",
@@ -275,6 +278,8 @@ __all__ = [
     "anonymous_user_id",
     "bot_chat_scope",
     "encode_event",
+    "environment_variable",
+    "from_environment",
     "load_auth",
     "object_string",
     "progress_bar",
@@ -341,6 +346,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
         "VerboseCompleted",
     ),
     "_desk": ("ConversationLock",),
+    "_environment": ("environment_variable", "from_environment"),
     "_file_lock": ("FileConversationLock",),
     "_identity": ("anonymous_user_id",),
     "_model_clients": ("ConnectedClients", "ModelClients"),
@@ -361,6 +367,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "_paging": ("AsyncPager", "Page", "Pager"),
     "_progress": ("progress_bar",),
+    "_decoding": ("ChatEventDecoder",),
     "_reader": ("AnyChatEvent", "ChatEventReader"),
     "_retry": ("RetryPolicy",),
     "_sse": ("ServerSentEvent", "SSEDecoder", "encode_event"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, Self, runtime_checkable
 
 from coze_core._call import Call, Reply
-from coze_core._config import from_environment
+from coze_core._environment import from_environment
 from coze_core._errors import AuthenticationError
 from coze_core._flow import Flow, exclusive
 from coze_core._here import Surroundings, guarded

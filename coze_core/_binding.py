@@ -11,8 +11,19 @@ import importlib
 import inspect
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Concatenate,
+    ForwardRef,
+    Generic,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeVar,
+    overload,
+)
 
+import coze_core
 from coze_core._auth import Auth
 from coze_core._call import Call
 from coze_core._chat_streams import AsyncChatStream, ChatStream
@@ -137,8 +148,10 @@ class Method(Generic[Holder, P, R]):
         returns: str,
         *,
         hidden: int = 0,
+        ours: bool = False,
     ) -> None:
         self._hidden = hidden  # parameters that the client fills in
+        self._ours = ours  # a type that the file of the source need not know
         self._call: Callable[Concatenate[Holder, P], R] = call
         self._source = source
         self._returns = returns
@@ -147,6 +160,13 @@ class Method(Generic[Holder, P, R]):
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
         self._qualname = f"{owner.__qualname__}.{name}"
+
+    @functools.cached_property
+    def _returned(self) -> str | ForwardRef:
+        """What is returned, so that `typing.get_type_hints` finds it, and imports it only then."""
+        if not self._ours:
+            return self._returns
+        return ForwardRef(f"{coze_core.__name__}.{self._returns}", module=__name__)
 
     def __get__(self, resource: Holder, owner: type | None = None) -> Callable[P, R]:
         if resource is None:
@@ -162,7 +182,7 @@ class Method(Generic[Holder, P, R]):
         functools.update_wrapper(bound, self._source)
         bound.__name__ = self._name
         bound.__qualname__ = self._qualname
-        bound.__annotations__ = {**self._source.__annotations__, "return": self._returns}
+        bound.__annotations__ = {**self._source.__annotations__, "return": self._returned}
         signature = inspect.signature(self._source)
         shown = list(signature.parameters.values())[self._hidden :]
         bound.__signature__ = signature.replace(  # type: ignore[attr-defined]  # set, never declared
@@ -222,7 +242,7 @@ def streaming(make: Callable[P, StreamRequest]) -> Method[Resource, P, ChatStrea
     def call(resource: Resource, /, *args: P.args, **kwargs: P.kwargs) -> ChatStream:
         return resource.client.open_stream(make(*args, **kwargs))
 
-    return Method(make, call, "ChatStream")
+    return Method(make, call, "ChatStream", ours=True)
 
 
 def async_streaming(
@@ -233,7 +253,7 @@ def async_streaming(
     def call(resource: AsyncResource, /, *args: P.args, **kwargs: P.kwargs) -> AsyncChatStream:
         return resource.client.open_stream(make(*args, **kwargs))
 
-    return Method(make, call, "AsyncChatStream")
+    return Method(make, call, "AsyncChatStream", ours=True)
 
 
 def workflow_streaming(make: Callable[P, StreamRequest]) -> Method[Resource, P, WorkflowStream]:
@@ -242,7 +262,7 @@ def workflow_streaming(make: Callable[P, StreamRequest]) -> Method[Resource, P, 
     def call(resource: Resource, /, *args: P.args, **kwargs: P.kwargs) -> WorkflowStream:
         return resource.client.open_workflow(make(*args, **kwargs))
 
-    return Method(make, call, "WorkflowStream")
+    return Method(make, call, "WorkflowStream", ours=True)
 
 
 def async_workflow_streaming(
@@ -253,7 +273,7 @@ def async_workflow_streaming(
     def call(resource: AsyncResource, /, *args: P.args, **kwargs: P.kwargs) -> AsyncWorkflowStream:
         return resource.client.open_workflow(make(*args, **kwargs))
 
-    return Method(make, call, "AsyncWorkflowStream")
+    return Method(make, call, "AsyncWorkflowStream", ours=True)
 
 
 def running(
@@ -267,7 +287,7 @@ def running(
             return resource.client.open_workflow(plan).until_done()
         return resource.client.run(plan)
 
-    return Method(make, call, "WorkflowRun")
+    return Method(make, call, "WorkflowRun", ours=True)
 
 
 def async_running(
@@ -281,7 +301,7 @@ def async_running(
             return await resource.client.open_workflow(plan).until_done()
         return await resource.client.run(plan)
 
-    return Method(make, call, "WorkflowRun")
+    return Method(make, call, "WorkflowRun", ours=True)
 
 
 def speaking(make: Callable[P, Call]) -> Method[Resource, P, Speech]:
@@ -290,7 +310,7 @@ def speaking(make: Callable[P, Call]) -> Method[Resource, P, Speech]:
     def call(resource: Resource, /, *args: P.args, **kwargs: P.kwargs) -> Speech:
         return resource.client.open_speech(make(*args, **kwargs))
 
-    return Method(make, call, "Speech")
+    return Method(make, call, "Speech", ours=True)
 
 
 def async_speaking(make: Callable[P, Call]) -> Method[AsyncResource, P, AsyncSpeech]:
@@ -299,7 +319,7 @@ def async_speaking(make: Callable[P, Call]) -> Method[AsyncResource, P, AsyncSpe
     def call(resource: AsyncResource, /, *args: P.args, **kwargs: P.kwargs) -> AsyncSpeech:
         return resource.client.open_speech(make(*args, **kwargs))
 
-    return Method(make, call, "AsyncSpeech")
+    return Method(make, call, "AsyncSpeech", ours=True)
 
 
 def paging(make: Callable[P, Pages[M]]) -> Method[Resource, P, Pager[M]]:
@@ -308,7 +328,7 @@ def paging(make: Callable[P, Pages[M]]) -> Method[Resource, P, Pager[M]]:
     def call(resource: Resource, /, *args: P.args, **kwargs: P.kwargs) -> Pager[M]:
         return Pager(make(*args, **kwargs), resource.client.run)
 
-    return Method(make, call, f"Pager[{_result(make)}]")
+    return Method(make, call, f"Pager[{_result(make)}]", ours=True)
 
 
 def async_paging(make: Callable[P, Pages[M]]) -> Method[AsyncResource, P, AsyncPager[M]]:
@@ -320,4 +340,4 @@ def async_paging(make: Callable[P, Pages[M]]) -> Method[AsyncResource, P, AsyncP
 
         return AsyncPager(make(*args, **kwargs), run)
 
-    return Method(make, call, f"AsyncPager[{_result(make)}]")
+    return Method(make, call, f"AsyncPager[{_result(make)}]", ours=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
 import httpx
 
+import coze_core  # whose names are imported when they are asked for, by whomever
 from coze_core import _resources as resources
 from coze_core._auth import Auth
 from coze_core._binding import Later
@@ -37,8 +38,6 @@ from coze_core._timeouts import SomeTimeout, Timeouts
 if TYPE_CHECKING:  # imported by those who use them
     from coze_core import _platform_resources as platform  # noqa: F401 - named in quotes
     from coze_core import _workflow_resources as workflow  # noqa: F401 - named in quotes
-    from coze_core._downloads import AsyncSpeech, Speech
-    from coze_core._workflow_streams import AsyncWorkflowStream, WorkflowStream
 
 T = TypeVar("T")
 
@@ -151,18 +150,14 @@ class CozeClient(BaseClient[SyncDriver]):
         pump = self._observing.chat_pump(request)
         return ChatStream(self._driver, pump, request.leased(Lease(pump)), self._flows)
 
-    def open_workflow(self, request: StreamRequest, /) -> WorkflowStream:
+    def open_workflow(self, request: StreamRequest, /) -> coze_core.WorkflowStream:
         """Return a workflow's stream that is opened when it is entered or iterated."""
-        from coze_core._workflow_streams import WorkflowStream
-
         pump = self._observing.workflow_pump(request)
-        return WorkflowStream(self._driver, pump, request, self._flows)
+        return coze_core.WorkflowStream(self._driver, pump, request, self._flows)
 
-    def open_speech(self, call: Call, /) -> Speech:
+    def open_speech(self, call: Call, /) -> coze_core.Speech:
         """Return speech that is asked for when it is entered, iterated over or read."""
-        from coze_core._downloads import Speech
-
-        return Speech(self._driver, lambda: self._signed(send(call)))
+        return coze_core.Speech(self._driver, lambda: self._signed(send(call)))
 
     def close(self) -> None:
         """Close the connections; the client opens new ones if it is used again."""
@@ -288,18 +283,14 @@ class AsyncCozeClient(BaseClient[AsyncDriver]):
         pump = self._observing.chat_pump(request)
         return AsyncChatStream(self._driver, pump, request.leased(Lease(pump)), self._flows)
 
-    def open_workflow(self, request: StreamRequest, /) -> AsyncWorkflowStream:
+    def open_workflow(self, request: StreamRequest, /) -> coze_core.AsyncWorkflowStream:
         """Return a workflow's stream that is opened when it is entered or iterated."""
-        from coze_core._workflow_streams import AsyncWorkflowStream
-
         pump = self._observing.workflow_pump(request)
-        return AsyncWorkflowStream(self._driver, pump, request, self._flows)
+        return coze_core.AsyncWorkflowStream(self._driver, pump, request, self._flows)
 
-    def open_speech(self, call: Call, /) -> AsyncSpeech:
+    def open_speech(self, call: Call, /) -> coze_core.AsyncSpeech:
         """Return speech that is asked for when it is entered, iterated over or read."""
-        from coze_core._downloads import AsyncSpeech
-
-        return AsyncSpeech(self._driver, lambda: self._signed(send(call)))
+        return coze_core.AsyncSpeech(self._driver, lambda: self._signed(send(call)))
 
     async def aclose(self) -> None:
         """Close the connections of this event loop; new ones are opened if it is used again."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import abc
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
 
 from coze_core._auth import Auth, TokenAuth
+from coze_core._binding import AsyncResource, Resource
 from coze_core._call import Call, Reply
 from coze_core._capabilities import Capabilities, ServerSetting, check_server, told_server
 from coze_core._config import (
@@ -15,19 +17,19 @@ from coze_core._config import (
     ProtocolName,
     Tracing,
     check_headers,
-    from_environment,
     resolve_base_url,
 )
 from coze_core._desk import Busy, ConversationLock
 from coze_core._drivers import AsyncDriver, SyncDriver
 from coze_core._endpoints import busy, chat
+from coze_core._environment import from_environment
 from coze_core._flow import Flow, send
 from coze_core._here import Surroundings, guarded
 from coze_core._http import check_addresses
 from coze_core._memo import Memo
 from coze_core._models import Chat
 from coze_core._observing import Observing
-from coze_core._pickles import check_travels
+from coze_core._pickles import check_own, check_travels
 from coze_core._pump import StreamRequest
 from coze_core._retry import RetryPolicy, until
 from coze_core._session import Session
@@ -42,7 +44,7 @@ Credential: TypeAlias = Auth | Callable[[], Any]
 
 def credential_of(token: str | None, auth: Credential | None) -> Auth:
     if token is not None and auth is not None:
-        raise ValueError("give token or auth, not both")
+        raise ValueError("give token= or auth=, not both / token= 与 auth= 只能提供一个")
     if isinstance(auth, Auth):
         return auth
     if callable(auth):
@@ -120,8 +122,22 @@ class _Flows:
         return self.observing.watched(once.of(chat.quick_cancel(**ids)))
 
 
+# What a client is made of, but for resources that are made later. Whatever else an object has is
+# its subclass's own.
+_PARTS: Final = frozenset(
+    {
+        *("_given", "_auth", "_config", "_driver", "_observing", "_around", "_flows", "_session"),
+        *("chat", "conversations", "files"),
+    }
+)
+
+
 class BaseClient(abc.ABC, Generic[D]):
-    """What needs no I/O and is the same for both clients."""
+    """What needs no I/O and is the same for both clients.
+
+    Copies and pickles take along the attributes that an object of a subclass has, as they are.
+    Connections and resources belong to one client, and each makes its own.
+    """
 
     _driver: D
     _given: tuple[object | None, object | None]
@@ -190,22 +206,35 @@ class BaseClient(abc.ABC, Generic[D]):
         return f"{type(self).__name__}(base_url={self._config.base_url!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        if any(part is not None for part in self._given):
-            raise TypeError(
-                "a client made with http_client= or transport= cannot be pickled: "
-                "make it anew where it is needed"
-            )
-        check_travels(None, proxy=self._config.proxy)
-        return {"auth": self._auth, "config": self._config}
+        check_own(*self._given)
+        check_travels(None, proxy=self._config.proxy, headers=self._config.headers)
+        return {"auth": self._auth, "config": self._config, "own": self._own()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._begin(state["auth"], state["config"], None, None)
+        self.__dict__.update(state.get("own", {}))
 
     def __copy__(self) -> Self:
         return self.with_options()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self.with_options()
+        twin = memo[id(self)] = self.with_options()
+        twin.__dict__.update(copy.deepcopy(self._own(), memo))
+        return twin
+
+    def _own(self) -> dict[str, Any]:
+        """Return the attributes that a subclass has given this object."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name not in _PARTS and not isinstance(value, Resource | AsyncResource)
+        }
+
+    def _twin(self, auth: Auth, config: ClientConfig, memo: Memo | None, driver: D | None) -> Self:
+        twin = type(self).__new__(type(self))
+        twin._begin(auth, config, *self._given, memo, driver)  # noqa: SLF001 - our kind
+        twin.__dict__.update(self._own())
+        return twin
 
     def with_options(
         self,
@@ -215,6 +244,8 @@ class BaseClient(abc.ABC, Generic[D]):
         headers: Mapping[str, str] | None = None,
     ) -> Self:
         """Return a client with some options changed and everything else as in this one.
+
+        Attributes that a subclass has set are taken over.
 
         Args:
             timeout: Seconds for every wait, `Timeouts`, or `httpx.Timeout`.
@@ -228,14 +259,13 @@ class BaseClient(abc.ABC, Generic[D]):
             >>> client.with_options(timeout=5).users.me()  # doctest: +SKIP
         """
         config = self._config.changed(timeout=timeout, max_retries=max_retries, headers=headers)
-        client = type(self).__new__(type(self))
         same = timeout is None and not headers  # then its connections serve as well
-        found = (self.memo, self._driver if same else None)
-        client._begin(self._auth, config, *self._given, *found)  # noqa: SLF001 - our kind
-        return client
+        return self._twin(self._auth, config, self.memo, self._driver if same else None)
 
     def with_auth(self, auth: Credential | str) -> Self:
         """Return a client of another account that uses the connections of this one.
+
+        Attributes that a subclass has set are taken over.
 
         Args:
             auth: A token, a credential that renews itself, or a function that returns a token.
@@ -245,10 +275,7 @@ class BaseClient(abc.ABC, Generic[D]):
         """
         found = TokenAuth(auth) if isinstance(auth, str) else credential_of(None, auth)
         host_of(found, self.base_url, None)
-        client = type(self).__new__(type(self))
-        given = self._given
-        client._begin(found, self._config, *given, driver=self._driver)  # noqa: SLF001 - our kind
-        return client
+        return self._twin(found, self._config, None, self._driver)
 
     @abc.abstractmethod
     def _begin(

@@ -1,18 +1,7 @@
-"""What a client is told, and the only place that reads the environment.
-
-| variable | meaning |
-| --- | --- |
-| `COZE_API_TOKEN` | the access token |
-| `COZE_API_BASE` | the API host, `https://api.coze.com` if unset |
-| `COZE_BOT_ID` | the bot to talk to, for the framework adapters |
-| `COZE_USER_ID` | the end user's id, for the framework adapters |
-| `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` | whether spans hold what was said |
-| `COZE_HTTP_ENGINE` | `httpx` or `aiohttp`, where the choice is not to be left to `_engine.py` |
-"""
+"""What a client is told."""
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from collections.abc import Mapping
@@ -22,6 +11,7 @@ from urllib.parse import urlsplit
 
 from coze_core._capabilities import ServerSetting
 from coze_core._desk import ConversationLock
+from coze_core._environment import from_environment
 from coze_core._retry import RetryPolicy
 from coze_core._timeouts import SomeTimeout, Timeouts
 from coze_core._version import __version__
@@ -33,32 +23,6 @@ REGIONS: Final[dict[str, str]] = {
     "com": "https://api.coze.com",
     "cn": "https://api.coze.cn",
 }
-_WANTS_CONTENT: Final = frozenset({"true", "1", "span_only", "span_and_event"})
-_ENVIRONMENT: Final = {
-    "token": "COZE_API_TOKEN",
-    "base_url": "COZE_API_BASE",
-    "bot_id": "COZE_BOT_ID",
-    "user_id": "COZE_USER_ID",
-    "engine": "COZE_HTTP_ENGINE",
-}
-
-
-def from_environment(
-    name: Literal["token", "base_url", "bot_id", "user_id", "engine"],
-) -> str | None:
-    """Return a setting from the environment, or None if it is unset or empty."""
-    return os.environ.get(_ENVIRONMENT[name], "").strip() or None
-
-
-def environment_text(name: Literal["token", "base_url", "bot_id", "user_id"]) -> str | None:
-    """Return a setting of the environment as it stands there, white space and all."""
-    return os.environ.get(_ENVIRONMENT[name])
-
-
-def captures_content() -> bool:
-    """Whether the environment wants the content of messages in spans."""
-    said = os.environ.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "")
-    return said.strip().lower() in _WANTS_CONTENT
 
 
 @dataclass(frozen=True)

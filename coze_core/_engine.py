@@ -11,7 +11,8 @@ from typing import Literal, TypeAlias, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from coze_core._config import ClientConfig, from_environment
+from coze_core._config import ClientConfig
+from coze_core._environment import from_environment
 
 Engine: TypeAlias = Literal["httpx", "aiohttp"]
 

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from pydantic import SecretStr
 
+from coze_core._environment import from_environment
+from coze_core._timeouts import without_library
+
 if TYPE_CHECKING:
     from coze_core._client import AsyncCozeClient, CozeClient
 
@@ -29,6 +32,10 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "transport": None,
     "async_transport": None,
 }
+
+
+_OWN_HTTP: Final = ("http_client", "http_async_client", "transport", "async_transport")
+_SHARED: Final = (*_OWN_HTTP, "auth", "tracing", "conversation_lock")
 
 
 def _credential(function: Callable[[], Any]) -> Any:
@@ -72,56 +79,96 @@ class ModelClients:
         _clients: dict[str, tuple[tuple[object, ...], Any]]
 
     def __setattr__(self, name: str, value: Any) -> None:
+        # A text would be shown, and a function not be asked; what is set last is what counts.
         if name == "api_key" and value is not None:
-            # A text would be shown, and a function not be asked; what is set last is what counts.
             credential = _credential(value) if callable(value) else None
             super().__setattr__("auth", credential)
             if credential is not None:
                 return
             value = SecretStr(value) if isinstance(value, str) else value
+        elif name == "auth" and value is not None:
+            super().__setattr__("api_key", None)
+        elif name == "timeout":
+            value = without_library(value)
         super().__setattr__(name, value)
 
-    @staticmethod
-    def function_as_credential(values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return settings in which a function that was given as the key is the credential.
+    @classmethod
+    def environment_key(cls) -> str | None:
+        """Return the token of the environment; for adapters that look in more places to replace."""
+        return from_environment("token")
+
+    @classmethod
+    def with_one_credential(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return settings in which there is a key or a credential: a function becomes the latter.
+
+        Beside a credential, no key is taken from the environment. Frameworks make a model anew with
+        all of its settings, so one that came from there is no second one either.
 
         Args:
             values: The settings, as they were given.
 
         Raises:
-            ValueError: There is a credential beside it.
+            ValueError: A key and a credential were given.
         """
         found = dict(values)
+        auth = found.get("auth")
         for name in ("api_key", "token"):
-            key, auth = found.get(name), found.get("auth")
-            if key is not None and auth is not None and _was_key(auth):
-                found["auth"] = auth = None  # of a model that is made anew with another key
+            key = found.get(name)
+            if key is None:
+                continue
+            if auth is not None and _was_key(auth):
+                auth = None  # of a model that is made anew with another key
+            if auth is not None and cls._is_another(key):
+                raise ValueError(f"give {name}= or auth=, not both / {name}= 与 auth= 只能提供一个")
             if callable(key):
-                if auth is not None:
-                    raise ValueError(
-                        f"give {name}= or auth=, not both / {name}= 与 auth= 只能提供一个"
-                    )
-                del found[name]
-                found |= {"api_key": None, "auth": _credential(key)}
+                auth = _credential(key)
+        if auth is not found.get("auth"):
+            found["auth"] = auth
+        if auth is not None:
+            found.pop("token", None)
+            found["api_key"] = None  # not left out, or else it would be that of the environment
         return found
 
-    def travelling(
-        self, fields: Mapping[str, Any], *, found: SecretStr | None = None
-    ) -> dict[str, Any]:
+    @classmethod
+    def _is_another(cls, key: object) -> bool:
+        """Whether somebody gave this key: it is neither blank nor that of the environment."""
+        if isinstance(key, SecretStr):
+            return key.get_secret_value().strip() not in {"", cls.environment_key()}
+        return not isinstance(key, str) or bool(key.strip())
+
+    def travelling(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Return these fields as they may be pickled: without the token.
 
         Args:
             fields: The fields of this object.
-            found: The token of the environment; that of `COZE_API_TOKEN` if None.
 
         Raises:
-            TypeError: If the token would have to travel along.
+            TypeError: If a secret would have to travel along, or what belongs to this process.
         """
-        from coze_core._pickles import check_travels  # only those who pickle pay for it
+        from coze_core._pickles import check_own, check_travels  # only those who pickle pay for it
 
-        key, known = self.api_key, found.get_secret_value() if found else None
-        check_travels(key.get_secret_value() if key else None, found=known, proxy=self.proxy)
+        check_own(*(self.__dict__[name] for name in _OWN_HTTP))
+        key, known = self.api_key, self.environment_key()
+        check_travels(
+            key.get_secret_value() if key else None,
+            found=known,
+            proxy=self.proxy,
+            headers=self.default_headers,
+        )
         return {**fields, "api_key": None}
+
+    def sharing(self, memo: dict[int, Any] | None) -> dict[int, Any]:
+        """Return the memo of a deep copy, which takes over what was handed in and copies the rest.
+
+        An HTTP client, a credential or a lock is not ours to copy, and often cannot be.
+
+        Args:
+            memo: What the copy has copied already.
+        """
+        handed_in = [self.__dict__.get(name) for name in _SHARED]
+        memo = {} if memo is None else memo
+        memo.update({id(one): one for one in handed_in if one is not None})
+        return memo
 
     @property
     def client(self) -> CozeClient:
@@ -205,13 +252,17 @@ class ConnectedClients(ModelClients):
         unknown = settings.keys() - _DEFAULTS.keys()
         if unknown:
             raise TypeError(f"there is no setting {', '.join(sorted(unknown))}")
-        given = self.function_as_credential({"api_key": api_key, **settings})
+        given = self.with_one_credential({"api_key": api_key, **settings})
         for name, value in {"api_key": None, **_DEFAULTS, **given}.items():
             setattr(self, name, value)
         self._clients = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return self.travelling({**self.__dict__, "_clients": {}})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A pickle of an older version has not the settings that came later.
+        self.__dict__.update({"api_key": None, **_DEFAULTS, "_clients": {}, **state})
 
     def __copy__(self) -> Self:
         twin = object.__new__(type(self))
@@ -221,5 +272,6 @@ class ConnectedClients(ModelClients):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         twin = object.__new__(type(self))
         memo[id(self)] = twin
-        twin.__dict__.update(copy.deepcopy({**self.__dict__, "_clients": {}}, memo))
+        fields = {**self.__dict__, "_clients": {}}
+        twin.__dict__.update(copy.deepcopy(fields, self.sharing(memo)))
         return twin

@@ -8,10 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_serializer, field_validator
 
 from coze_core._model_clients import ModelClients
-from coze_core._timeouts import SomeTimeout, Timeouts
+from coze_core._timeouts import (
+    JsonSeconds,
+    Timeouts,
+    seconds_in_json,
+    timeout_in_json,
+    without_library,
+)
 
 if TYPE_CHECKING:
     from coze_core._auth import Auth
@@ -43,7 +49,17 @@ class ModelConnection(ModelClients, BaseModel):
     @field_validator("timeout", mode="before")
     @classmethod
     def _take_a_librarys_timeout(cls, value: object) -> object:
-        return Timeouts.of(value) if isinstance(value, SomeTimeout) else value
+        return without_library(value)
+
+    @field_serializer("timeout", when_used="json")
+    def _write_timeout(
+        self, value: float | Timeouts | None
+    ) -> JsonSeconds | dict[str, JsonSeconds]:
+        return timeout_in_json(value)
+
+    def timeout_in_json(self) -> JsonSeconds | dict[str, JsonSeconds]:
+        """Return the timeout as it is written in JSON: `"Infinity"` where there is no bound."""
+        return timeout_in_json(self.timeout)
 
     _clients: dict[str, tuple[tuple[object, ...], Any]] = PrivateAttr(default_factory=dict)
 
@@ -53,13 +69,27 @@ class ModelConnection(ModelClients, BaseModel):
         Args:
             update: Settings that are different in the copy.
             deep: Whether what they hold is copied as well.
+
+        Raises:
+            ValueError: A key and a credential in one update.
         """
-        given = dict(update or {})
-        keys = {name: given.pop(name) for name in ("api_key",) if name in given}
+        given = self.with_one_credential(update or {})
+        names = given.keys() & {"api_key", "auth", "timeout"}
+        looked_at = {name: given.pop(name) for name in names}
         twin = super().model_copy(update=given, deep=deep)
-        for name, key in keys.items():
-            setattr(twin, name, key)  # which looks at what it is
+        for name, value in looked_at.items():
+            setattr(twin, name, value)  # which looks at what it is
         return twin
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        return super().__deepcopy__(self.sharing(memo))
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        # A pickle of an older version has not the settings that came later.
+        for name, field in type(self).model_fields.items():
+            if name not in self.__dict__ and not field.is_required():
+                self.__dict__[name] = field.get_default(call_default_factory=True)
 
 
 class ModelSettings(BaseModel):
@@ -97,10 +127,25 @@ class ModelSettings(BaseModel):
     max_tokens: int | None = None
     """Accepted for the sake of other models; a bot's limit is set where the bot is made."""
 
-    @property
-    def model(self) -> str:
-        """The bot's id, or the chatflow's, under the name that other models have for it."""
-        return self.workflow_id or self.bot_id
+    @field_serializer("deadline", "busy_timeout", when_used="json")
+    def _write_seconds(self, value: float | None) -> JsonSeconds:
+        return seconds_in_json(value)
+
+    # For type checkers, arguments of these names: the adapters take them for `bot_id`.
+    if TYPE_CHECKING:
+        model: str = Field(default="")
+        model_name: str = Field(default="")
+    else:
+
+        @property
+        def model(self) -> str:
+            """The bot's id, or the chatflow's, under the name that other models have for it."""
+            return self.workflow_id or self.bot_id
+
+        @property
+        def model_name(self) -> str:
+            """The same, under the other name that models have for it."""
+            return self.model
 
     def _check_bot(self) -> None:
         if not self.bot_id.strip() and not self.workflow_id:

@@ -18,6 +18,7 @@ import httpx
 from coze_core._call import Call
 from coze_core._config import ClientConfig
 from coze_core._http import LIMITS, tls_settings
+from coze_core._joining import AsyncJoiningBackend, JoiningBackend
 from coze_core._multipart import AsyncForm, Form
 from coze_core._requests import Request, Requests
 from coze_core._senders import AsyncOpened, Opened, aunpacked, raw_headers, socket_of, unpacked
@@ -29,7 +30,9 @@ class Straight:
     """Sends over a pool of httpcore."""
 
     def __init__(self, config: ClientConfig) -> None:
-        self._pool = httpcore.ConnectionPool(**_pool_options(config))
+        self._pool = httpcore.ConnectionPool(
+            **_pool_options(config), network_backend=JoiningBackend()
+        )
         self._requests = Requests(config)
 
     def open(self, call: Call, form: Form | None) -> Opened:
@@ -55,7 +58,9 @@ class AsyncStraight:
     """Sends over a pool of httpcore."""
 
     def __init__(self, config: ClientConfig) -> None:
-        self._pool = httpcore.AsyncConnectionPool(**_pool_options(config))
+        self._pool = httpcore.AsyncConnectionPool(
+            **_pool_options(config), network_backend=AsyncJoiningBackend()
+        )
         self._requests = Requests(config)
 
     async def open(self, call: Call, form: AsyncForm | None) -> AsyncOpened:

@@ -6,15 +6,15 @@ No I/O here; the streams read blocks and ask this what they mean.
 from __future__ import annotations
 
 import abc
-import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, TypeVar
 
 from coze_core import _events as events
 from coze_core._call import Call, Reply
+from coze_core._decoding import ChatEventDecoder, Reader
 from coze_core._desk import Busy, Lease
 from coze_core._errors import (
     APIConnectionError,
@@ -25,9 +25,8 @@ from coze_core._errors import (
     ProtocolError,
 )
 from coze_core._flow import Flow
-from coze_core._mending import Mender, PieceOf, chat_piece
+from coze_core._mending import PieceOf, chat_piece
 from coze_core._reader import AnyChatEvent, ChatEventReader
-from coze_core._sse import ServerSentEvent, SSEDecoder
 from coze_core._turn import Turn
 from coze_core._turn_parts import Increment
 
@@ -43,16 +42,6 @@ DRAIN_SECONDS: Final = 0.25
 _DRAIN_BYTES: Final = 1 << 20
 # How long telling the server to cancel may take, in seconds.
 CANCEL_SECONDS: Final = 2.0
-
-
-class Reader(Protocol):
-    """What turns server-sent events of one version of the API into chat events."""
-
-    def read_run(self, block: bytes) -> tuple[list[events.MessageDelta], int]:
-        """Return the deltas that a block begins with, and how many bytes they took."""
-
-    def read(self, frames: Iterable[ServerSentEvent]) -> list[AnyChatEvent]:
-        """Return the chat events of these frames."""
 
 
 @dataclass(slots=True)
@@ -212,9 +201,7 @@ class Pump(StreamPump[Increment]):
         super().__init__(idle, clock)
         self.turn = Turn(chat_id=request.chat_id, conversation_id=request.conversation_id)
         self.superseded = False  # by a newer chat of the same conversation
-        self._decoder = SSEDecoder()
-        self._reader = request.reader()
-        self._mender = Mender(request.piece_of)
+        self._decoder = ChatEventDecoder(request.reader(), request.piece_of)
         self._cut = False  # the connection broke, so the chat may go on without us
 
     @property
@@ -238,79 +225,45 @@ class Pump(StreamPump[Increment]):
         """Take a block; afterwards look at `turn.error`, `over` and `failure`, in this order.
 
         Raises:
-            ProtocolError: If the bytes are not the protocol.
             APITimeoutError: If there have been only heartbeats for too long.
             ChatSupersededError: If a newer chat has taken its place.
         """
         if self.superseded and self.turn.chat_id:
             raise self._superseded()
-        if self._decoder.between_events:
-            deltas, used = ([], 0) if self._mender.halves else self._reader.read_run(block)
-            if used:
-                self._quiet_since = None
-                taken = self.turn.apply_run(deltas)
-                return taken if used == len(block) else self._and(taken, block[used:])
-        elif 1 < (cut := block.find(b"\n\n") + 2) < len(block):
-            # The rest of an event that the last block began; what follows may be read as above.
-            return self._and(self.feed(block[:cut]), block[cut:])
-        frames = self._decoder.feed(block)
-        if not frames:
-            self._no_news()
-            return []
-        taken = self._take(self._read(frames))
+        taken = self._taken(block)
+        # The block may be the one that told whom to cancel, and the last one for long.
+        if self.superseded and self.turn.chat_id and not self.turn.finished:
+            self.failure = self.failure or self._superseded()
+        return taken
+
+    def _taken(self, block: bytes) -> list[Increment]:
+        events_read, run = self._decoder.read(block)
+        if self._decoder.failure is not None:
+            self.failure, self._decoder.failure = self._decoder.failure, None
+        taken = self._take(events_read) if events_read else []
+        if run:
+            self._quiet_since = None
+            return taken + self.turn.apply_run(run) if taken else self.turn.apply_run(run)
         # The last one tells nearly always; a PING may follow news in the same block.
-        if (
-            taken
-            and type(taken[-1][2]) is events.Ping
+        if not taken or (
+            type(taken[-1][2]) is events.Ping
             and all(type(item[2]) is events.Ping for item in taken)
         ):
-            self._no_news()
+            if self.failure is None:
+                self._no_news()
         elif self._quiet_since is not None:
             self._quiet_since = None
         return taken
 
-    def _and(self, taken: list[Increment], rest: bytes) -> list[Increment]:
-        """Take the rest of a block; what is wrong with it does not take back what came before."""
-        if self.failure is None:
-            try:
-                taken += self.feed(rest)
-            except CozeError as error:
-                self.failure = error
-        return taken
-
-    def _read(self, frames: list[ServerSentEvent]) -> list[AnyChatEvent]:
-        """Return the events; `failure` says why they are not all of them."""
-        mend = bool(self._mender.halves)  # what is whole by itself may follow half a character
-        if mend:
-            frames = self._mender.mend(frames)
-        try:
-            return self._reader.read(frames)
-        except ProtocolError as error:
-            self.failure = error
-        if not mend:
-            frames = self._mender.mend(frames)
-        read, whole = self._readable(frames)
-        if whole:
-            self.failure = None
-        return read
-
-    def _readable(self, frames: list[ServerSentEvent]) -> tuple[list[AnyChatEvent], bool]:
-        """Read up to the event that cannot be read; tell whether there is none."""
-        read: list[AnyChatEvent] = []
-        with contextlib.suppress(ProtocolError):
-            for frame in frames:
-                read += self._reader.read([frame])
-            return read, True
-        return read, False
-
     def finish(self) -> list[Increment]:
         """Say that the body has ended; if the chat had not, `failure` says so."""
-        taken = self._take(self._read(self._decoder.close()))
-        if self.failure is not None:  # half an event: the stream was cut inside it
-            cause, self.failure = self.failure, self.incomplete()
-            self.failure.__cause__ = cause
-            return taken
-        taken += self._take(self._reader.read(self._mender.finish()))
+        try:
+            read = self._decoder.close()
+        except ProtocolError as error:  # half an event: the stream was cut inside it
+            self.failure = self.incomplete()
+            self.failure.__cause__ = error
+            return []
+        taken = self._take(read)
         turn = self.turn
         if not turn.ended_by and turn.error is None:
             if not turn.finished:

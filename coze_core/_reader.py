@@ -1,10 +1,4 @@
-"""Server-sent events in, chat events out.
-
-The reader has one trick (about half the cost of a stream): the deltas of one message differ in
-one text only, so once two agree on the bytes around it, further ones are read by comparing those
-bytes instead of parsing JSON. A template is used only after a full parse has proved what it means,
-and any quote or backslash in the text falls back to the full parse.
-"""
+"""Server-sent events in, chat events out."""
 
 from __future__ import annotations
 
@@ -17,13 +11,13 @@ from coze_core import _events as events
 from coze_core._characters import json_of
 from coze_core._errors import ProtocolError
 from coze_core._sse import ServerSentEvent
+from coze_core._templates import Template
 
 AnyChatEvent: TypeAlias = events.ChatEvent | events.MessageDelta
 
 _DELTA: Final = "conversation.message.delta"
-_HEAD: Final = b"event:conversation.message.delta\ndata:"
-_KEY: Final = b'"content":"'
 _MAX_MISSES: Final = 16  # a stream whose deltas differ elsewhere gets no more templates
+_MIN_HITS: Final = 3  # from which on a template has paid for its making
 
 _CHAT_EVENTS: Final[dict[str, type[events.ChatEvent]]] = {
     "conversation.chat.created": events.ChatCreated,
@@ -62,112 +56,52 @@ class ChatEventReader:
         ProtocolError: from `read`, when an event that matters does not hold what it must.
     """
 
-    __slots__ = ("_between", "_frame", "_head", "_misses", "_prefix", "_suffix", "_tail")
+    __slots__ = ("_misses", "_template")
 
     def __init__(self) -> None:
-        self._head: bytes | None = None  # of a whole event, up to its text
-        self._tail = b""
-        self._between = ""
-        self._prefix: bytes | None = None
-        self._suffix = b""
-        self._frame: events.DeltaFrame | None = None
+        self._template: Template | None = None
         self._misses = 0
 
     def read_run(self, block: bytes) -> tuple[list[events.MessageDelta], int]:
         """Read a block that is nothing but further deltas of the message in progress.
 
-        The same outcome as decoding it frame by frame, in one pass over the bytes.
-
         Args:
-            block: Bytes that begin with an event.
+            block: Bytes that begin with an event, lines ending with LF.
 
         Returns:
             The deltas and how many bytes they took; `[], 0` if the block holds anything else.
         """
-        head, tail, frame = self._head, self._tail, self._frame
-        if head is None or frame is None or not block.startswith(head):
-            return [], 0
-        end = block.rfind(b"\n\n") + 2
-        last = end - len(tail)
-        if last < len(head) or not block.startswith(tail, last):
-            return [], 0
-        try:
-            plain = run = block[len(head) : last].decode()
-        except UnicodeDecodeError:
-            return [], 0  # the slow way says which event it was
-        make = events.MessageDelta
-        if '"' not in run:  # one event alone: in what stands between two there are quotes
-            found = [make(run, "", frame)]
-        else:
-            # What stands between two texts is always the same; what is left are the texts.
-            texts = run.split(self._between)
-            plain = "".join(texts)
-            if '"' in plain:
-                return [], 0
-            found = [make(text, "", frame) for text in texts]
-        if "\\" in plain or "\n" in plain or "\r" in plain:
-            return [], 0
-        return found, end
+        template = self._template
+        return ([], 0) if template is None else template.read_run(block)
 
     def read(self, frames: Iterable[ServerSentEvent]) -> list[AnyChatEvent]:
         """Return the chat events of these frames, one for each."""
         read: list[AnyChatEvent] = []
-        append, make = read.append, events.MessageDelta
-        prefix, suffix, frame = self._prefix, self._suffix, self._frame
-        start, tail = len(prefix or b""), len(suffix)
-        for sse in frames:
-            if sse.event == _DELTA:
-                data = sse.data_bytes
-                end = len(data) - tail
-                if (
-                    prefix is not None
-                    and frame is not None
-                    and end >= start
-                    and data.startswith(prefix)
-                    and data.endswith(suffix)
-                ):
-                    text = data[start:end]
-                    if b'"' not in text and b"\\" not in text:
-                        try:
-                            append(make(text.decode(), "", frame))
-                        except UnicodeDecodeError as error:
-                            raise _bad_data(sse) from error
-                    else:
-                        append(_delta(_object(sse)))
-                    continue
-                fields = _object(sse)
-                append(_delta(fields))
-                self._learn(data, fields)
-                prefix, suffix, frame = self._prefix, self._suffix, self._frame
-                start, tail = len(prefix or b""), len(suffix)
-            else:
-                append(_OTHERS.get(sse.event, _other)(sse))
+        self.read_into(read, frames)
         return read
 
+    def read_into(self, read: list[AnyChatEvent], frames: Iterable[ServerSentEvent]) -> None:
+        """Add the chat events of these frames; those before one that cannot be read stay added."""
+        for sse in frames:
+            name = sse.event
+            read.append(self._delta(sse) if name == _DELTA else _OTHERS.get(name, _other)(sse))
+
+    def _delta(self, sse: ServerSentEvent) -> events.MessageDelta:
+        template = self._template
+        if template is not None:
+            delta = template.read(sse.data_bytes)
+            if delta is not None:
+                return delta
+        fields = _object(sse)
+        if self._misses < _MAX_MISSES:
+            self._learn(sse.data_bytes, fields)
+        return _delta(fields)
+
     def _learn(self, data: bytes, fields: dict[str, Any]) -> None:
-        """Make a template of this delta, if the proof succeeds."""
-        self._prefix = self._head = None
-        if self._misses >= _MAX_MISSES or fields.get("reasoning_content"):
-            return
-        self._misses += 1
-        start = data.find(_KEY) + len(_KEY)
-        content = fields.get("content")
-        if start < len(_KEY) or not isinstance(content, str):
-            return
-        end = data.find(b'"', start)
-        prefix, suffix = data[:start], data[end:]
-        # The proof: other text put there comes out as `content`, and nothing else changes. It has
-        # to be other text: the same would prove any place that happens to hold it.
-        other = "?" if content != "?" else "!"
-        try:
-            proof = from_json(prefix + other.encode() + suffix)
-        except ValueError:
-            return
-        if proof == {**fields, "content": other}:
-            self._prefix, self._suffix = prefix, suffix
-            self._frame = events.DeltaFrame(fields)
-            self._head, self._tail = _HEAD + prefix, suffix + b"\n\n"
-            self._between = (self._tail + self._head).decode()
+        """Make a template of this delta, unless that has been in vain too often."""
+        paid = self._template is not None and self._template.hits >= _MIN_HITS
+        self._misses = 0 if paid else self._misses + 1
+        self._template = Template.of(data, fields) if self._misses < _MAX_MISSES else None
 
 
 def _delta(fields: dict[str, Any]) -> events.MessageDelta:

@@ -14,6 +14,7 @@ from coze_core._errors import ProtocolError
 
 MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
 _MOST_DIGITS: Final = 19  # Python refuses to read numbers that are far longer
+_CR: Final = 13  # a number is found in bytes three times as fast as bytes are
 _BOM: Final = b"\xef\xbb\xbf"
 _DELTA_NAME: Final = "conversation.message.delta"
 _DELTA: Final = b"event:conversation.message.delta\ndata:"
@@ -70,6 +71,9 @@ class SSEDecoder:
     Args:
         max_event_bytes: The largest single event accepted, in bytes.
 
+    Attributes:
+        pending: Blocks of the event that is not complete yet.
+
     Raises:
         ProtocolError: from `feed`, when one event grows past `max_event_bytes`.
 
@@ -81,13 +85,13 @@ class SSEDecoder:
         ['done']
     """
 
-    __slots__ = ("_after_cr", "_head", "_id", "_limit", "_pending", "_size")
+    __slots__ = ("_after_cr", "_head", "_id", "_limit", "_size", "pending")
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         if max_event_bytes < 1:
             raise ValueError("max_event_bytes must be at least 1")
         self._limit = max_event_bytes
-        self._pending: list[bytes] = []  # blocks of the event that is not complete yet
+        self.pending: list[bytes] = []
         self._size = 0
         self._head: bytes | None = (
             b""  # first bytes of the stream, until the BOM question is settled
@@ -95,20 +99,23 @@ class SSEDecoder:
         self._after_cr = False  # the last block ended with CR: a leading LF belongs to it
         self._id: str | None = None
 
-    @property
-    def between_events(self) -> bool:
-        """Whether the next byte begins an event: nothing is pending."""
-        return not self._pending and self._head is None and not self._after_cr
-
     def feed(self, block: bytes) -> list[ServerSentEvent]:
         """Take the next bytes of the stream and return every event they complete."""
+        return self.feed_plain(self.plain(block))
+
+    def plain(self, block: bytes) -> bytes:
+        """Return the next bytes of the stream with LF for every line end, and without a BOM."""
         if self._head is not None:
             block = self._strip_bom(block)
-        if self._after_cr or b"\r" in block:
+        if self._after_cr or _CR in block:
             block = self._normalize_newlines(block)
+        return block
+
+    def feed_plain(self, block: bytes) -> list[ServerSentEvent]:
+        """Take what `plain` has returned and return every event it completes."""
         if not block:
             return []
-        pending = self._pending
+        pending = self.pending
         if pending:
             joint = pending[-1][-1:] == b"\n" and block[:1] == b"\n"
             if not joint and b"\n\n" not in block:
@@ -128,9 +135,9 @@ class SSEDecoder:
 
         Protocol notes, section 3.1: Coze's last event often ends without a blank line.
         """
-        block = (self._head or b"") + b"".join(self._pending)
+        block = (self._head or b"") + b"".join(self.pending)
         self._head = None
-        self._pending.clear()
+        self.pending.clear()
         self._size = 0
         return self._decode([block]) if block else []
 
@@ -154,7 +161,7 @@ class SSEDecoder:
         self._size += len(block)
         if self._size > self._limit:
             self._too_large(self._size)
-        self._pending.append(block)
+        self.pending.append(block)
         return []
 
     def _too_large(self, size: int) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import asdict, dataclass
+from typing import Protocol, TypeAlias, runtime_checkable
 
 
 @runtime_checkable
@@ -75,3 +75,28 @@ class Timeouts:
         raise TypeError(
             f"timeout must be seconds, Timeouts or httpx.Timeout, not {type(value).__name__}"
         )
+
+
+def without_library(value: object) -> object:
+    """Return an HTTP library's timeout as `Timeouts`, which can be stored; all else as it is."""
+    return Timeouts.of(value) if isinstance(value, SomeTimeout) else value
+
+
+JsonSeconds: TypeAlias = float | str | None
+
+
+def seconds_in_json(value: float | None) -> JsonSeconds:
+    """Return seconds as they are written in JSON, which has no number for "no bound".
+
+    The text is what reads as that number again.
+    """
+    if value is None:
+        return None
+    return "Infinity" if value == math.inf else float(value)
+
+
+def timeout_in_json(value: float | Timeouts | None) -> JsonSeconds | dict[str, JsonSeconds]:
+    """Return a timeout as it is written in JSON; see `seconds_in_json`."""
+    if not isinstance(value, Timeouts):
+        return seconds_in_json(value)
+    return {name: seconds_in_json(seconds) for name, seconds in asdict(value).items()}

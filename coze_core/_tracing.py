@@ -14,7 +14,8 @@ from opentelemetry.trace import NoOpTracerProvider, ProxyTracerProvider, Tracer
 
 from coze_core import _tracing_facts as facts
 from coze_core._call import Call
-from coze_core._config import Tracing, captures_content
+from coze_core._config import Tracing
+from coze_core._environment import captures_content
 from coze_core._flow import Flow
 from coze_core._pump import StreamRequest
 from coze_core._tracing_operation import Operation, watched

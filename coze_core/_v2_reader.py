@@ -42,14 +42,20 @@ class V2EventReader:
 
     def read(self, frames: Iterable[ServerSentEvent]) -> list[AnyChatEvent]:
         """Return the chat events of these frames; some have two of them, or three."""
-        # All data first: frames that cannot be read change nothing, and are given again, mended.
-        decoded = [(sse, _object(sse.data_bytes)) for sse in frames]
-        return [event for sse, fields in decoded for event in self._events(sse, fields)]
+        read: list[AnyChatEvent] = []
+        self.read_into(read, frames)
+        return read
 
-    def _events(self, sse: ServerSentEvent, fields: dict[str, Any]) -> list[AnyChatEvent]:
+    def read_into(self, read: list[AnyChatEvent], frames: Iterable[ServerSentEvent]) -> None:
+        """Add the chat events of these frames; those before one that cannot be read stay added."""
+        for sse in frames:
+            read += self._events(sse)
+
+    def _events(self, sse: ServerSentEvent) -> list[AnyChatEvent]:
         data = sse.data_bytes
         if not data.strip():
-            return [events.Ping(sse.event, data, fields)]
+            return [events.Ping(sse.event, data, {})]
+        fields = _object(data)
         name = str(fields.get("event") or sse.event).lower()
         if name == "message":
             return self._message(data, fields)
@@ -117,8 +123,6 @@ def _failure(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _object(data: bytes) -> dict[str, Any]:
-    if not data.strip():
-        return {}
     try:
         fields = from_json(data)
     except ValueError as error:

@@ -6,7 +6,6 @@ Talks to the bot of `COZE_BOT_ID` with `COZE_API_TOKEN`, or to a local emulator 
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage, T
 from langchain_core.runnables import Runnable
 from pydantic import SecretStr
 
-from coze_core import CozeError
+from coze_core import CozeError, from_environment
 from coze_core.emulator import Emulator, Fault
 from langchain_coze import ChatCoze
 
@@ -31,7 +30,7 @@ _DIM, _BOLD, _PLAIN = "\033[2m", "\033[1m", "\033[0m"
 @contextlib.contextmanager
 def _model() -> Iterator[ChatCoze]:
     """Make the model: of the real service if the environment names it, else of an emulator."""
-    if os.environ.get("COZE_API_TOKEN") and os.environ.get("COZE_BOT_ID"):
+    if from_environment("token") and from_environment("bot_id"):
         with contextlib.closing(ChatCoze()) as model:
             print(f"Talking to bot {model.bot_id} at {model.client.base_url}.\n")
             yield model

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from dataclasses import InitVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from langchain_core.utils import from_env, secret_from_env
 from pydantic import AliasChoices, ConfigDict, Field, SecretStr, model_validator
 
-from coze_core import ModelConnection
+from coze_core import ModelConnection, from_environment
 
 if TYPE_CHECKING:
     Key: TypeAlias = SecretStr | str | Callable[[], Any] | None
 else:  # what is kept of a key shows nothing of it
     Key = SecretStr | None
 
-_FROM_ENVIRONMENT: Final = secret_from_env(["COZE_API_TOKEN", "COZE_API_KEY"], default=None)
+
+def _environment_key() -> str | None:
+    return from_environment("token", "COZE_API_KEY")  # the latter is the community package's
+
+
+def _secret_environment_key() -> SecretStr | None:
+    found = _environment_key()
+    return SecretStr(found) if found is not None else None
 
 
 class Connection(ModelConnection):
@@ -32,24 +39,32 @@ class Connection(ModelConnection):
     )
 
     api_key: Key = Field(
-        default_factory=_FROM_ENVIRONMENT,
+        default_factory=_secret_environment_key,
         validation_alias=AliasChoices("api_key", "token"),
     )
-    base_url: str | None = Field(default_factory=from_env("COZE_API_BASE", default=None))
+    if TYPE_CHECKING:
+        token: InitVar[Key] = Field(default=None)
+
+    base_url: str | None = Field(default_factory=lambda: from_environment("base_url"))
 
     @model_validator(mode="before")
     @classmethod
-    def _take_a_function_as_key(cls, values: Any) -> Any:
-        return cls.function_as_credential(values) if isinstance(values, Mapping) else values
+    def _take_one_credential(cls, values: Any) -> Any:
+        return cls.with_one_credential(values) if isinstance(values, Mapping) else values
+
+    @classmethod
+    def environment_key(cls) -> str | None:
+        """Return the token of the environment."""
+        return _environment_key()
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
         private = dict(state.get("__pydantic_private__") or {})
         private["_clients"] = {}
-        fields = self.travelling(state["__dict__"], found=_FROM_ENVIRONMENT())
+        fields = self.travelling(state["__dict__"])
         return {**state, "__dict__": fields, "__pydantic_private__": private}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
         super().__setstate__(state)
         if self.auth is None:
-            self.__dict__["api_key"] = _FROM_ENVIRONMENT()
+            self.__dict__["api_key"] = _secret_environment_key()

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Self
+from dataclasses import InitVar
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from langchain_core.language_models import LangSmithParams
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.tools import BaseTool
-from langchain_core.utils import from_env
 from pydantic import (
     AliasChoices,
     ConfigDict,
@@ -22,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from coze_core import ModelSettings, Timeouts, __version__
+from coze_core import ModelSettings, __version__, from_environment
 from langchain_coze._connection import Connection
 from langchain_coze._names import PROVIDER
 
@@ -87,16 +86,18 @@ class ChatCozeSettings(ModelSettings, Connection, BaseChatModel):
     )
 
     bot_id: str = Field(
-        default_factory=from_env("COZE_BOT_ID", default=""),
+        default_factory=lambda: from_environment("bot_id") or "",
         validation_alias=AliasChoices("bot_id", "model", "model_name"),
         validate_default=True,
     )
-    user_id: str | None = Field(default_factory=from_env("COZE_USER_ID", default=None))
+    user_id: str | None = Field(default_factory=lambda: from_environment("user_id"))
     self_contained_tool_ids: bool = False
     stop: list[str] | None = Field(
         default=None, validation_alias=AliasChoices("stop", "stop_sequences")
     )
     streaming: bool = False
+    if TYPE_CHECKING:
+        stop_sequences: InitVar[list[str] | None] = Field(default=None)
 
     # -- construction
 
@@ -138,11 +139,6 @@ class ChatCozeSettings(ModelSettings, Connection, BaseChatModel):
         return _PROFILE | _V2_PROFILE if self.protocol == "v2" else dict(_PROFILE)
 
     # -- what LangChain wants to know
-
-    @property
-    def model_name(self) -> str:
-        """The bot's id, or the chatflow's, under the name that other models have for it."""
-        return self.model
 
     @property
     def _llm_type(self) -> str:
@@ -191,8 +187,7 @@ class ChatCozeSettings(ModelSettings, Connection, BaseChatModel):
     @property
     def lc_attributes(self) -> dict[str, Any]:
         """Fields that are serialized in another form than they have."""
-        timeout = self.timeout
-        return {"timeout": dataclasses.asdict(timeout)} if isinstance(timeout, Timeouts) else {}
+        return {} if self.timeout is None else {"timeout": self.timeout_in_json()}
 
     @property
     def lc_secrets(self) -> dict[str, str]:

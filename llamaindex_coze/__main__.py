@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from llama_index.core.agent.workflow import AgentStream, FunctionAgent, ToolCall
 from llama_index.core.base.response.schema import StreamingResponse
 from pydantic import SecretStr
 
-from coze_core import CozeError
+from coze_core import CozeError, from_environment
 from coze_core.emulator import Emulator
 from llamaindex_coze import Coze
 
@@ -36,7 +35,7 @@ _DIM, _BOLD, _PLAIN = "\033[2m", "\033[1m", "\033[0m"
 @contextlib.contextmanager
 def _model() -> Iterator[Coze]:
     """Make the model: of the real service if the environment names it, else of an emulator."""
-    if os.environ.get("COZE_API_TOKEN") and os.environ.get("COZE_BOT_ID"):
+    if from_environment("token") and from_environment("bot_id"):
         with contextlib.closing(Coze()) as llm:
             print(f"Talking to bot {llm.bot_id} at {llm.client.base_url}.\n")
             yield llm

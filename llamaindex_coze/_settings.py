@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from dataclasses import InitVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from llama_index.core.base.llms.types import LLMMetadata, MessageRole
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from pydantic import AliasChoices, ConfigDict, Field, SecretStr, model_validator
 
-from coze_core import ModelConnection, ModelSettings
+from coze_core import ModelConnection, ModelSettings, from_environment
 
 if TYPE_CHECKING:
     Key: TypeAlias = SecretStr | str | Callable[[], Any] | None
@@ -22,11 +22,11 @@ else:  # what is kept of a key shows nothing of it
 # Other names of settings.
 _NAMES: Final = {"bot_id": ("model", "model_name"), "api_key": ("token",)}
 # Where a setting comes from if it is not given.
-_ENVIRONMENT: Final = {
-    "bot_id": "COZE_BOT_ID",
-    "api_key": "COZE_API_TOKEN",
-    "base_url": "COZE_API_BASE",
-    "user_id": "COZE_USER_ID",
+_ENVIRONMENT: Final[dict[str, Literal["bot_id", "token", "base_url", "user_id"]]] = {
+    "bot_id": "bot_id",
+    "api_key": "token",
+    "base_url": "base_url",
+    "user_id": "user_id",
 }
 
 
@@ -52,6 +52,9 @@ class CozeSettings(ModelSettings, ModelConnection, FunctionCallingLLM):
         repr=False,
         validation_alias=AliasChoices("api_key", "token"),
     )
+    if TYPE_CHECKING:
+        token: InitVar[Key] = Field(default=None)
+
     base_url: str | None = None
     user_id: str | None = None
     self_contained_tool_ids: bool = True
@@ -65,12 +68,14 @@ class CozeSettings(ModelSettings, ModelConnection, FunctionCallingLLM):
     def _read_environment(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        found = cls.function_as_credential(values)
-        for name, variable in _ENVIRONMENT.items():
+        found = cls.with_one_credential(values)
+        for name, setting in _ENVIRONMENT.items():
+            if name == "api_key" and found.get("auth") is not None:
+                continue
             names = (name, *_NAMES.get(name, ()))
             if all(found.get(other) is None for other in names):
-                value = os.environ.get(variable, "").strip()
-                if value:
+                value = from_environment(setting)
+                if value is not None:
                     found[name] = value
         known = {*cls.model_fields, *sum(_NAMES.values(), ()), "class_name"}
         for name in found.keys() - known:
@@ -122,9 +127,10 @@ class CozeSettings(ModelSettings, ModelConnection, FunctionCallingLLM):
         return {**super().to_payload(), "model": self.model, "bot_id": self.bot_id}
 
     def __getstate__(self) -> dict[str, Any]:
-        # The base class leaves out what cannot be pickled. That must not be the credential: the
-        # copy would work for another account, that of its environment.
-        pickle.dumps(self.auth)
+        # The base class leaves out what cannot be pickled. Nothing of the connection may be: the
+        # copy would work for another account, that of its environment, or by another way.
+        self.travelling({})
+        pickle.dumps([self.__dict__[name] for name in ModelConnection.model_fields])
         clients, self._clients = self._clients, {}
         try:
             state = super().__getstate__()

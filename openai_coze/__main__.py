@@ -13,6 +13,7 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
+from coze_core import environment_variable, from_environment
 from openai_coze._app import create_app
 from openai_coze._load import settings_from_environment, settings_from_file
 from openai_coze._logs import log_to_stderr
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    config = options.config or os.environ.get("COZE_GATEWAY_CONFIG")
+    config = options.config or environment_variable("COZE_GATEWAY_CONFIG")
     if config and options.model:
         raise ValueError("give models in the file of settings, or as --model: not both")
     found = (
@@ -115,7 +116,7 @@ def _greet(settings: Settings, options: argparse.Namespace) -> None:
     print(f"Coze behind OpenAI's interfaces at {where}/v1", file=sys.stderr)
     print(f"  models: {names}", file=sys.stderr)
     print(f"  callers show: {' or '.join(filter(None, (keys, own)))}", file=sys.stderr)
-    if not settings.keys and os.environ.get("COZE_API_TOKEN"):
+    if not settings.keys and from_environment("token"):
         print("  COZE_API_TOKEN is not used: set COZE_GATEWAY_KEY to lend it", file=sys.stderr)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from coze_core import load_auth
+from coze_core import environment_variable, load_auth
 from coze_core.dialog import suggestion
 from openai_coze._settings import BotModel, BotRoute, Credential, GatewayKey, Limits, Settings
 
@@ -59,7 +59,7 @@ def settings_from_environment(
     found = os.environ if environment is None else environment
     bots = [f"{bot}={bot}" for bot in _listed(found.get("COZE_BOT_ID"))]
     keys = _listed(found.get("COZE_GATEWAY_KEY"))
-    token = found.get("COZE_API_TOKEN", "").strip()
+    token = environment_variable("COZE_API_TOKEN", environment=found)
     if keys and not token:
         raise ValueError(
             "COZE_GATEWAY_KEY needs COZE_API_TOKEN: it pays for those who show the key / "
@@ -67,7 +67,7 @@ def settings_from_environment(
         )
     return Settings(
         models=tuple(_named(text) for text in [*models, *bots]),
-        accounts={"default": token} if keys else {},
+        accounts={"default": token} if keys and token else {},
         keys=tuple(GatewayKey.of(key, name=str(n)) for n, key in enumerate(keys, 1)),
     )
 
@@ -180,8 +180,8 @@ def _secret(
             raise ValueError(f"{what}: its {kind} cannot be read: {error}") from error
     if not variable:
         raise ValueError(f"{what} needs {kind}_env or {kind}_file")
-    value = environment.get(variable, "").strip()
-    if not value:
+    value = environment_variable(variable, environment=environment)
+    if value is None:
         raise ValueError(f"{what}: the variable {variable} is not set")
     return value
 

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 # From the bottom up: a module may import only what stands above it in this list.
 ORDER = [
     "_version",
+    "_environment",
     "_signal",
     "_desk",
     "_timeouts",
@@ -29,9 +30,11 @@ ORDER = [
     "_unfinished",
     "_events",
     "_workflow_events",
+    "_templates",
     "_reader",
     "_v2_reader",
     "_mending",
+    "_decoding",
     "_turn_parts",
     "_turn",
     "_memo",
@@ -57,6 +60,7 @@ ORDER = [
     "_http",
     "_requests",
     "_senders",
+    "_joining",
     "_pools",
     "_aiohttp",
     "_unlisted",
@@ -144,6 +148,7 @@ HTTPX = {
 ASYNC = {
     *(
         "_multipart",
+        "_joining",
         "_aiohttp",
         "_senders",
         "_pools",

@@ -10,9 +10,10 @@ import pytest
 from langchain_core.runnables import ConfigurableField
 from pydantic import SecretStr, ValidationError
 
-from coze_core import AuthenticationError, Timeouts
-from langchain_coze import ChatCoze, CozeBotTool, CozeWorkflowTool
-from llamaindex_coze import Coze
+from coze_core import AuthenticationError, CozeClient, Timeouts, TokenAuth
+from langchain_coze import ChatCoze, CozeBotTool, CozeWorkflowRetriever, CozeWorkflowTool
+from llamaindex_coze import Coze, CozeToolSpec
+from llamaindex_coze import CozeWorkflowRetriever as LlamaIndexRetriever
 
 SECRET = "pat_verysecret0123456789"
 
@@ -51,7 +52,8 @@ def test_each_name_of_the_bot_goes_before_the_environment(kind, name, monkeypatc
     monkeypatch.setenv("COZE_BOT_ID", "7")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert kind(**{name: "8"}, api_key="x").bot_id == "8"
+        made = kind(**{name: "8"}, api_key="x")
+    assert made.bot_id == made.model == made.model_name == "8"
 
 
 def ask(model, **options):
@@ -144,6 +146,90 @@ def an_old_key():
 def test_a_key_is_not_a_function_beside_a_credential(kind):
     with pytest.raises(ValidationError, match="not both"):
         kind(bot_id="7", api_key=lambda: "x", auth=lambda: "y")
+
+
+BESIDE = {
+    "ChatCoze": lambda **keys: ChatCoze(bot_id="7", **keys),
+    "Coze": lambda **keys: Coze(bot_id="7", **keys),
+    "bot tool": lambda **keys: CozeBotTool(bot_id="7", name="b", description="A bot.", **keys),
+    "workflow tool": lambda **keys: CozeWorkflowTool(workflow_id="7", **keys),
+    "looked-up tool": lambda **keys: CozeWorkflowTool.from_workflow("7", **keys),
+    "retriever": lambda **keys: CozeWorkflowRetriever(workflow_id="7", **keys),
+    "LlamaIndex tools": lambda **keys: CozeToolSpec(bot_ids=["7"], **keys),
+    "LlamaIndex retriever": lambda **keys: LlamaIndexRetriever("7", **keys),
+    "CozeClient": lambda api_key, auth: CozeClient(api_key, auth=auth),
+}
+
+
+@pytest.fixture(params=BESIDE)
+def beside(request):
+    """One of what takes a key or a credential."""
+    return BESIDE[request.param]
+
+
+@pytest.mark.parametrize("auth", [lambda: "y", TokenAuth("y")], ids=["function", "credential"])
+@pytest.mark.parametrize("environment", [None, "z", SECRET])
+def test_a_key_as_text_is_not_given_beside_a_credential(beside, auth, environment, monkeypatch):
+    """Else its requests would be paid for by an account that somebody believes unused."""
+    if environment:
+        monkeypatch.setenv("COZE_API_TOKEN", environment)
+    with pytest.raises(ValueError, match="not both") as caught:
+        beside(api_key=SECRET, auth=auth)
+    assert "只能提供一个" in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["token", "coze_api_key"])
+def test_nor_is_one_under_another_name(name):
+    with (
+        warnings.catch_warnings(action="ignore"),
+        pytest.raises(ValidationError, match="not both"),
+    ):
+        ChatCoze(bot_id="7", **{name: SECRET}, auth=TokenAuth("y"))
+
+
+@pytest.mark.parametrize("key", [{}, {"api_key": None}, {"api_key": " "}])
+@pytest.mark.parametrize("kind", sorted(BESIDE.keys() - {"CozeClient", "looked-up tool"}))
+def test_a_credential_goes_before_the_key_of_the_environment(kind, key, monkeypatch):
+    for variable in ("COZE_API_TOKEN", "COZE_API_KEY"):
+        monkeypatch.setenv(variable, SECRET)
+    made = BESIDE[kind](**key, auth=TokenAuth("y"))
+    assert made.api_key is None
+    assert made.client.auth.token() == "y"
+
+
+@both
+@pytest.mark.parametrize("key", ["given", "of the environment"])
+def test_a_credential_that_is_set_later_takes_the_place_of_the_key(kind, key, monkeypatch):
+    monkeypatch.setenv("COZE_API_TOKEN", SECRET)
+    model = kind(bot_id="7", **({"api_key": "x"} if key == "given" else {}))
+    twin = model.model_copy(update={"auth": TokenAuth("y")})
+    assert model.client.auth.token() == ("x" if key == "given" else SECRET)
+    model.auth = TokenAuth("z")
+    for made, token in ((model, "z"), (twin, "y")):
+        assert made.api_key is None
+        assert made.client.auth.token() == token
+    with pytest.raises(ValueError, match="not both"):
+        model.model_copy(update={"auth": TokenAuth("y"), "api_key": "x"})
+
+
+@pytest.mark.parametrize("variable", ["COZE_API_TOKEN", "COZE_API_KEY"])
+def test_a_credential_can_be_configured_where_the_key_is_of_the_environment(
+    variable, emulator, monkeypatch
+):
+    monkeypatch.setenv(variable, "pat_of_the_environment")
+    model = ChatCoze(bot_id=emulator.bot_id("assistant"), base_url=emulator.base_url)
+    several = model.configurable_fields(auth=ConfigurableField(id="auth"))
+    own = {"configurable": {"auth": TokenAuth(emulator.token)}}
+    assert several.invoke("What is 2 + 3?", own).text == "2 + 3 = 5"
+
+
+def test_a_key_is_not_configured_beside_a_credential(emulator):
+    model = ChatCoze(bot_id="7", base_url=emulator.base_url, auth=TokenAuth("y"))
+    several = model.configurable_fields(api_key=ConfigurableField(id="key"))
+    with pytest.raises(ValidationError, match="not both"):
+        several.invoke("hi", {"configurable": {"key": SecretStr(SECRET)}})
+    assert not emulator.requests
 
 
 @both

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import coze_core
 from coze_core._auth import Auth
 from coze_core._flow import Flow, exclusive
 
 if TYPE_CHECKING:  # only those who sign in pay for the package
-    from coze_core.oauth._grants import DeviceCode
     from coze_core.oauth._user import UserAuth
 
 
@@ -53,7 +53,7 @@ def exchange(
     yield from user.exchange(code, redirect_uri=redirect_uri, code_verifier=code_verifier)
 
 
-def device_code(auth: Auth, *, workspace_id: str | None = None) -> Flow[DeviceCode]:
+def device_code(auth: Auth, *, workspace_id: str | None = None) -> Flow[coze_core.DeviceCode]:
     """Ask for a code that the user confirms on another device.
 
     Args:
@@ -71,7 +71,7 @@ def device_code(auth: Auth, *, workspace_id: str | None = None) -> Flow[DeviceCo
     return (yield from _user(auth).device_code(workspace_id=workspace_id))
 
 
-def wait_for_user(auth: Auth, code: DeviceCode) -> Flow[None]:
+def wait_for_user(auth: Auth, code: coze_core.DeviceCode) -> Flow[None]:
     """Wait until the user has confirmed a device code, and keep the token.
 
     Args:

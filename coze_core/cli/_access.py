@@ -7,7 +7,8 @@ from typing import Literal
 
 from coze_core._auth import Auth, TokenAuth
 from coze_core._client import CozeClient
-from coze_core._config import from_environment, resolve_base_url
+from coze_core._config import resolve_base_url
+from coze_core._environment import from_environment
 from coze_core._timeouts import Timeouts
 from coze_core.cli._signed_in import SignIns
 

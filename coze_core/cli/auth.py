@@ -11,7 +11,8 @@ import typer
 
 from coze_core._auth import check_token
 from coze_core._client import CozeClient
-from coze_core._config import from_environment, resolve_base_url
+from coze_core._config import resolve_base_url
+from coze_core._environment import from_environment
 from coze_core._errors import AuthenticationError, NotFoundError, PermissionDeniedError
 from coze_core.cli import _options as options
 from coze_core.cli._output import say_json, stderr, stdout

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from coze_core._config import from_environment
+from coze_core._environment import from_environment
 from coze_core._errors import CozeError
 from coze_core._identity import anonymous_user_id
 from coze_core._models import ToolCall

@@ -7,7 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
-from coze_core._config import REGIONS, environment_text, from_environment, resolve_base_url
+from coze_core._config import REGIONS, resolve_base_url
+from coze_core._environment import environment_text, from_environment
 from coze_core.cli import _options as options
 from coze_core.cli._access import Access, find_access
 from coze_core.cli._doctor.checks import CHECKS, examine, without_secrets

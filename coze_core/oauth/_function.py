@@ -95,7 +95,7 @@ class KeyFunction(FunctionAuth):
     """A function that was given to a model as its key: another key that is given takes its place.
 
     Frameworks make a model anew with all of its settings and one that is different. Beside a
-    credential that was given as such, a key has no effect.
+    credential that was given as such, a key is refused.
 
     Args:
         function: Returns the token, as text or as an `OAuthToken` with its end.

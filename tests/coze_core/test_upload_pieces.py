@@ -174,6 +174,7 @@ def test_what_arrives_is_what_the_file_has_also_at_the_second_attempt(
 def test_fields_of_the_form_stand_before_the_file():
     def answer(connection, request, number):
         connection.sendall(reply({"code": 0, "data": {"voice_id": "7"}}))
+        return True
 
     with RawServer(answer) as server, CozeClient("pat_x", base_url=server.base_url) as client:
         client.audio.voices.clone(("me.wav", b"sound", "audio/wav"), voice_name="扣子")

@@ -42,6 +42,11 @@ class RawServer:
                 connection.shutdown(socket.SHUT_RDWR)
             thread.join()
 
+    @property
+    def connections(self):
+        """How many connections there have been."""
+        return len(self._connections)
+
     def to(self, path):
         """The requests to a path."""
         return [request for request in self.requests if request.split(b" ", 2)[1] == path.encode()]

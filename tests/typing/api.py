@@ -23,7 +23,7 @@ from coze_core import (
     User,
     Variable,
 )
-from langchain_coze import ChatCoze
+from langchain_coze import ChatCoze, CozeBotTool
 from llamaindex_coze import Coze
 
 
@@ -71,5 +71,17 @@ async def awaiting(client: AsyncCozeClient) -> None:
 
 model = ChatCoze(bot_id="7", region="cn", history="server", user_id="u")
 ChatCoze(bot_id="7", api_key="pat_x")
+
+# Names that arguments have too.
+assert_type(ChatCoze(model="7", token="pat_x").model, str)
+assert_type(ChatCoze(model_name="7", token=lambda: "pat_x").model_name, str)
+assert_type(Coze(model="7", token="pat_x").model, str)
+assert_type(Coze(model_name="7", token=lambda: "pat_x").model_name, str)
+ChatCoze(stop_sequences=["\n"])
+CozeBotTool(bot_id="7", name="bot", description="A bot.", token="pat_x")
+ChatCoze(model=7)  # type: ignore[arg-type]  # ids are strings
+Coze(token=7)  # type: ignore[arg-type]  # a text or a function
+ChatCoze(modle="7")  # type: ignore[call-arg]  # there is no such name
+_ = model.token  # type: ignore[attr-defined]  # it is `api_key`, and a secret
 ChatCoze(bot_id="7", api_key=lambda: "pat_x")
 Coze(bot_id="7", api_key="pat_x")

@@ -1,0 +1,159 @@
+"""HTTP chunks that arrive together are joined below the HTTP library, and nothing else changes."""
+
+import h11
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wire import COMPLETED, CREATED, DONE, END, STREAM_HEAD, RawServer, chunk, completed, delta
+
+from coze_core import APIConnectionError, AsyncCozeClient, CozeClient, IncompleteStreamError
+from coze_core._joining import Joiner
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+WORDS = [f" w{n}" for n in range(50)]
+
+
+def judged(reads):
+    """What the HTTP library makes of these reads: bodies, and how it ended."""
+    connection, told = h11.Connection(h11.CLIENT), []
+
+    def ask():
+        connection.send(h11.Request(method="GET", target="/", headers=[("Host", "x")]))
+        connection.send(h11.EndOfMessage())
+
+    def take():
+        while True:
+            event = connection.next_event()
+            if event in (h11.NEED_DATA, h11.PAUSED) or isinstance(event, h11.ConnectionClosed):
+                return
+            if isinstance(event, h11.Data):
+                told[-1] = (*told[-1][:-1], told[-1][-1] + bytes(event.data))
+            elif isinstance(event, h11.EndOfMessage):
+                told.append(tuple(map(tuple, event.headers)))
+                if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
+                    return
+                connection.start_next_cycle()
+                ask()
+            else:
+                told.append((event.status_code, b""))
+
+    ask()
+    try:
+        for read in [*reads, b""]:
+            connection.receive_data(read)
+            take()
+    except (h11.RemoteProtocolError, RuntimeError) as error:
+        return told, type(error)
+    return told, None
+
+
+bodies = st.lists(st.binary(min_size=1, max_size=40), max_size=6)
+ends = st.sampled_from([b"0\r\n\r\n", b"0\r\nX-Sum: 1\r\n\r\n", b"000\r\n\r\n", b""])
+sizes = st.sampled_from([b"%x", b"%X", b"0%x", b"%x;name=value", b"%x ", b"0x%x", b"+%x"])
+
+
+@st.composite
+def chunked(draw):
+    parts = [HEAD, b"Transfer-Encoding: chunked\r\n\r\n"]
+    for body in draw(bodies):
+        size = draw(sizes) if draw(st.integers(0, 9)) == 0 else b"%x"
+        parts.append(size % len(body) + b"\r\n" + body + b"\r\n")
+    return b"".join(parts) + draw(ends)
+
+
+@st.composite
+def counted(draw):
+    body = draw(st.binary(max_size=60))
+    return HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+others = st.sampled_from(
+    [
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\n\r\n3\r\nabc\r\n",
+        b"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n3\r\nabc\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: Chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+        HEAD + b"\r\nuntil it closes",
+    ]
+)
+replies = st.lists(st.one_of(chunked(), counted(), others), min_size=1, max_size=3).map(b"".join)
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.data())
+def test_whatever_a_server_sends_the_library_judges_it_as_without_joining(data):
+    wire = data.draw(replies)
+    for _ in range(data.draw(st.integers(0, 2))):  # some bytes broken
+        at = data.draw(st.integers(0, len(wire)))
+        cut = data.draw(st.integers(0, 3))
+        wire = wire[:at] + data.draw(st.binary(max_size=2)) + wire[at + cut :]
+    places = data.draw(st.lists(st.integers(0, len(wire)), max_size=8).map(sorted))
+    reads = [
+        part for a, b in zip([0, *places], [*places, len(wire)], strict=True) if (part := wire[a:b])
+    ]
+    joiner = Joiner()
+    joined = [part for read in reads if (part := joiner.feed(read))]
+    assert judged(joined) == judged(reads)
+
+
+@pytest.mark.parametrize("size", range(1, 30))
+def test_a_stream_read_in_pieces_of_any_size_comes_out_whole(size):
+    wire = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+    wire += b"".join(chunk(word.encode()) for word in WORDS) + END
+    joiner = Joiner()
+    reads = [joiner.feed(wire[at : at + size]) for at in range(0, len(wire), size)]
+    told, _ = judged([read for read in reads if read])
+    assert told[:2] == [(200, "".join(WORDS).encode()), ()]  # and no headers at its end
+
+
+def answer(connection, request, number):
+    connection.sendall(
+        STREAM_HEAD
+        + chunk(CREATED)
+        + b"".join(chunk(delta(word)) for word in WORDS)
+        + chunk(completed("".join(WORDS)) + COMPLETED + DONE)
+        + END
+    )
+    return True
+
+
+def test_tokens_that_arrive_together_are_read_together():
+    with RawServer(answer) as server, CozeClient("pat_x", base_url=server.base_url) as client:
+        for _ in range(3):  # on one connection
+            with client.chat.stream(bot_id="1", user_id="u") as stream:
+                batches = list(stream.batches())
+            assert stream.turn.answer == "".join(WORDS)
+            assert len(batches) < len(WORDS)
+        assert server.connections == 1
+
+
+@pytest.mark.anyio
+async def test_the_same_for_those_who_await(monkeypatch):
+    monkeypatch.setenv("COZE_HTTP_ENGINE", "httpx")
+    with RawServer(answer) as server:
+        async with AsyncCozeClient("pat_x", base_url=server.base_url) as client:
+            async with client.chat.stream(bot_id="1", user_id="u") as stream:
+                batches = [batch async for batch in stream.batches()]
+            assert stream.turn.answer == "".join(WORDS)
+    assert len(batches) < len(WORDS)
+
+
+@pytest.mark.parametrize(
+    "broken", [b"5\r\nabc", b"zz\r\nabc\r\n", b"3\r\nabcd\r\n", b"3\r\nabca\r\n0\r\n\r\n"]
+)
+def test_broken_framing_is_an_error_and_never_a_short_answer(broken):
+    def answer(connection, request, number):
+        connection.sendall(STREAM_HEAD + chunk(CREATED) + chunk(delta("a")) + broken)
+        return False
+
+    with (
+        RawServer(answer) as server,
+        CozeClient("pat_x", base_url=server.base_url) as client,
+        pytest.raises((IncompleteStreamError, APIConnectionError)) as caught,
+    ):
+        client.chat.stream(bot_id="1", user_id="u", cancel_on_close=False).until_done()
+    assert caught.value.turn.answer == "a"
