@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from langchain_core.language_models import LangSmithParams
 from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.tools import BaseTool
 from pydantic import (
@@ -257,10 +257,17 @@ class ChatCozeSettings(ModelSettings, Connection, BaseChatModel):
         """
         del tools
         if self.custom_get_token_ids is not None:
-            return sum(len(self.custom_get_token_ids(message.text)) for message in messages)
+            texts = (message.text + _called(message) for message in messages)
+            return sum(map(len, map(self.custom_get_token_ids, texts)))
         return count_tokens_approximately(messages) + sum(
-            _more_for_wide(message.text) for message in messages
+            _more_for_wide(message.text + _called(message)) for message in messages
         )
+
+
+def _called(message: BaseMessage) -> str:
+    """Return the tool calls of a message as LangChain counts them."""
+    calls = message.tool_calls if isinstance(message, AIMessage) else []
+    return repr(calls) if calls else ""
 
 
 def _more_for_wide(text: str) -> int:

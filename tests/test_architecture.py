@@ -20,6 +20,7 @@ ORDER = [
     "_errors",
     "_failed_runs",
     "_codes",
+    "_characters",
     "_sse",
     "_values",
     "_models",
@@ -30,6 +31,7 @@ ORDER = [
     "_unfinished",
     "_events",
     "_workflow_events",
+    "_mending",
     "_templates",
     "_reader",
     "_decoding",
@@ -37,6 +39,7 @@ ORDER = [
     "_turn_parts",
     "_turn",
     "_memo",
+    "_contents",
     "_call",
     "_capabilities",
     "_workflow_run",
@@ -55,6 +58,7 @@ ORDER = [
     "_session",
     "_engine",
     "_identity",
+    "_multipart",
     "_http",
     "_requests",
     "_senders",
@@ -135,6 +139,7 @@ ORDER = [
     "cli",
 ]
 HTTPX = {
+    "_multipart",
     "_aiohttp",
     "_client_base",
     "_http",
@@ -147,6 +152,8 @@ HTTPX = {
 }
 ASYNC = {
     *(
+        "_multipart",
+        "_joining",
         "_aiohttp",
         "_senders",
         "_joining",
