@@ -307,6 +307,17 @@ def test_importing_an_adapter_imports_no_client():
     assert not loaded & {"httpx", "coze_core._client", "coze_core.dialog", "coze_core._models"}
 
 
+def test_the_class_of_a_client_imports_neither_the_http_library_nor_pydantic():
+    """They are two thirds of what all of it takes, and come with the first client and reply."""
+    import subprocess
+
+    code = "import sys; from coze_core import CozeClient, AsyncCozeClient; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "coze_core._client" in loaded
+    assert not loaded & {"httpx", "anyio", "asyncio", "pydantic", "pydantic_core", "email"}
+
+
 def test_every_public_name_of_the_core_is_there_and_no_other():
     import coze_core
 
