@@ -85,6 +85,9 @@ format: $(VENV)/.tested  ## Put the code into shape
 types: $(VENV)/.tested  ## Check types
 	$(BIN)/mypy
 	$(BIN)/mypy tests/typing
+	for platform in win32 darwin; do \
+		$(BIN)/mypy --platform $$platform --cache-dir .mypy_cache/$$platform || exit 1; \
+	done
 
 cover: $(VENV)/.tested $(COZEPY)/.installed  ## Run the tests and show what they do not reach
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered

@@ -12,7 +12,7 @@ import contextlib
 import functools
 import logging
 import weakref
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from yarl import URL
 from coze_core._call import Call
 from coze_core._config import ClientConfig
 from coze_core._http import tls_settings
+from coze_core._multipart import AsyncForm
 from coze_core._requests import Request, Requests
 from coze_core._senders import AsyncOpened, aunpacked, lower_headers
 
@@ -109,7 +110,7 @@ class OverAiohttp:
         self._session: aiohttp.ClientSession | None = None
         self._bodies: weakref.WeakSet[AiohttpBody] = weakref.WeakSet()
 
-    async def open(self, call: Call, form: Mapping[str, Any]) -> AsyncOpened:
+    async def open(self, call: Call, form: AsyncForm | None) -> AsyncOpened:
         """Send a request."""
         request = self._requests.make(call, form)
         large = _in_pieces(request.content)
@@ -145,15 +146,18 @@ class OverAiohttp:
         """
         transports: list[asyncio.BaseTransport] = []
         _TRANSPORTS.set(transports)
+        failures: list[Exception] = []
         try:
             with _in_their_words():
                 async with asyncio.timeout(None) as writing:
-                    timed = _timed(pieces, writing, request.timeouts.get("write"))
+                    timed = _timed(pieces, writing, request.timeouts.get("write"), failures)
                     return await self._send(request, timed)
         except BaseException as error:
             for transport in transports:
                 if isinstance(transport, asyncio.WriteTransport):
                     transport.abort()
+            for failure in failures:  # of the file, which aiohttp takes for one of the connection
+                raise failure from None
             if isinstance(error, httpx.ReadTimeout) and writing.expired():
                 raise httpx.WriteTimeout("the request was not taken in time") from None
             raise
@@ -229,15 +233,30 @@ async def _pieces(content: bytes) -> AsyncIterator[bytes]:
 
 
 async def _timed(
-    pieces: AsyncIterator[bytes], writing: asyncio.Timeout, seconds: float | None
+    pieces: AsyncIterator[bytes],
+    writing: asyncio.Timeout,
+    seconds: float | None,
+    failures: list[Exception],
 ) -> AsyncIterator[bytes]:
-    """Hand the pieces over; the server may take this long for each."""
+    """Hand the pieces over; the server may take this long for each.
+
+    Args:
+        pieces: The pieces.
+        writing: Runs while a piece is being taken.
+        seconds: How long.
+        failures: Takes the error that the pieces end with.
+    """
     loop = asyncio.get_running_loop()
-    async for piece in pieces:
-        if seconds is not None:
-            writing.reschedule(loop.time() + seconds)
-        yield piece
-    writing.reschedule(None)
+    try:
+        async for piece in pieces:
+            if seconds is not None:
+                writing.reschedule(loop.time() + seconds)
+            yield piece
+            if seconds is not None:
+                writing.reschedule(None)  # a slow disk is not the server's
+    except Exception as error:
+        failures.append(error)
+        raise
 
 
 class AiohttpBody:

@@ -7,6 +7,7 @@ the wire and the bytes that come back into a `Reply`.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -14,7 +15,9 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias, TypeVar
 
+from coze_core._characters import whole_json
 from coze_core._codes import status_error
+from coze_core._contents import Content
 from coze_core._errors import ErrorResponse, ProtocolError, hidden, redact
 from coze_core._values import whole_number
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound="WireModel")
 
+_LOG: Final = logging.getLogger("coze_core")
 # Where a reply may hold its payload (sections 1.4 and 10.4), in the order of trying.
 _PLACES: Final = ("data", "message", "ChatV3ChatDetail", "Messages", "ConversationData")
 _SHOWN_BODY: Final = 4096  # how much of an error body is kept, in characters
@@ -36,13 +40,14 @@ class Upload:
 
     Attributes:
         file_name: The name the server stores.
-        open: Returns the content from its start, so that a second attempt sends all of it.
+        open: Returns the content from its start, so that a second attempt sends all of it. It may
+            block.
         content_type: The media type, or None to let the server find out.
         fields: Further fields of the form.
     """
 
     file_name: str
-    open: Callable[[], bytes | BinaryIO]
+    open: Callable[[], Content]
     content_type: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
 
@@ -147,7 +152,7 @@ class Reply:
         """The body as JSON, or None if it is not JSON."""
         if self._payload is _UNREAD:
             try:
-                self._payload = json.loads(self.body) if self.body else None
+                self._payload = _json_of(self.body) if self.body else None
             except (ValueError, RecursionError):
                 self._payload = None
         return self._payload
@@ -291,6 +296,24 @@ class Reply:
 
 
 _UNREAD: Final = object()
+
+
+def _json_of(body: bytes) -> object:
+    """Return JSON as data; characters that are broken do not cost the rest.
+
+    Raises:
+        ValueError: If it is no JSON.
+    """
+    try:
+        if b"\\ud" not in body and b"\\uD" not in body:
+            return json.loads(body)
+        text, broken = whole_json(body.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        text, broken = whole_json(body.decode("utf-8-sig", "replace"))[0], True
+    value = json.loads(text)
+    if broken:
+        _LOG.warning("a reply has broken characters; U+FFFD stands in their place")
+    return value
 
 
 def _envelope(payload: object) -> tuple[int | None, str]:

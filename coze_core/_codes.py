@@ -196,6 +196,8 @@ CODES: Final[dict[int, CodeFact]] = {
     777777776: CodeFact(errors.InternalServerError, *_LATER),
 }
 
+PROXY_SIGN_IN: Final = 407  # a status that is never the server's own
+
 _STATUSES: Final[dict[int, CodeFact]] = {
     400: CodeFact(errors.BadRequestError),
     401: CodeFact(errors.AuthenticationError, *_TOKEN),
@@ -205,6 +207,14 @@ _STATUSES: Final[dict[int, CodeFact]] = {
         errors.NotFoundError,
         "Check base_url: it must be the API host, such as https://api.coze.com.",
         "请检查 base_url：应为 API 域名，例如 https://api.coze.cn。",
+    ),
+    PROXY_SIGN_IN: CodeFact(
+        errors.APIStatusError,
+        "A proxy wants you to sign in, not Coze: put its user and password into the proxy's URL "
+        "(proxy= or HTTPS_PROXY, as in http://user:password@host:port), or go round it with "
+        "NO_PROXY.",
+        "要求登录的是代理而不是扣子：请在代理地址中填写用户名和密码（proxy= 或 HTTPS_PROXY，"
+        "如 http://user:password@host:port），或用 NO_PROXY 绕过该代理。",
     ),
     408: CodeFact(errors.InternalServerError, *_LATER),
     409: CodeFact(errors.ConflictError),

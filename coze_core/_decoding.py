@@ -7,12 +7,17 @@ from typing import Protocol
 
 from coze_core._errors import ProtocolError
 from coze_core._events import MessageDelta
+from coze_core._mending import Mender, PieceOf
 from coze_core._reader import AnyChatEvent, ChatEventReader
 from coze_core._sse import ServerSentEvent, SSEDecoder
 
 
 class Reader(Protocol):
     """What turns server-sent events of one version of the API into chat events."""
+
+    @property
+    def piece_of(self) -> PieceOf:
+        """What finds the pieces of messages in them, to join characters cut between two."""
 
     def read_run(self, block: bytes) -> tuple[list[MessageDelta], int]:
         """Return the deltas that a block begins with, and how many bytes they took."""
@@ -47,12 +52,13 @@ class ChatEventDecoder:
         []
     """
 
-    __slots__ = ("_frames", "_reader", "failure")
+    __slots__ = ("_frames", "_mender", "_reader", "failure")
 
     def __init__(self, reader: Reader | None = None) -> None:
         self.failure: ProtocolError | None = None
         self._frames = SSEDecoder()
         self._reader: Reader = ChatEventReader() if reader is None else reader
+        self._mender = Mender(self._reader.piece_of)
 
     def feed(self, block: bytes) -> list[AnyChatEvent]:
         """Take the next bytes of the stream and return every event they complete."""
@@ -65,8 +71,9 @@ class ChatEventDecoder:
     def close(self) -> list[AnyChatEvent]:
         """Say that the stream has ended and return the event that was pending, if any."""
         self._check()
-        read: list[AnyChatEvent] = []
-        self._reader.read_into(read, self._frames.close())
+        read = self._readable(self._frames.close())
+        self._check()
+        self._reader.read_into(read, self._mender.finish())
         return read
 
     def _check(self) -> None:
@@ -91,7 +98,8 @@ class ChatEventDecoder:
             if self.failure is not None:
                 return begun, []
             block = block[cut:]
-        run, used = self._reader.read_run(block)
+        # What follows half a character is not read by itself.
+        run, used = ([], 0) if self._mender.halves else self._reader.read_run(block)
         if not used:
             return begun + self._events(block), []
         if used < len(block):
@@ -99,9 +107,30 @@ class ChatEventDecoder:
         return begun, run
 
     def _events(self, block: bytes) -> list[AnyChatEvent]:
-        read: list[AnyChatEvent] = []
         try:
-            self._reader.read_into(read, self._frames.feed_plain(block))
+            frames = self._frames.feed_plain(block)
         except ProtocolError as error:
             self.failure = error
+            return []
+        return self._readable(frames)
+
+    def _readable(self, frames: list[ServerSentEvent]) -> list[AnyChatEvent]:
+        """Read events up to one that cannot be read; what only has broken characters can be."""
+        read: list[AnyChatEvent] = []
+        mended = bool(self._mender.halves)
+        rest = iter(self._mender.mend(frames) if mended else frames)
+        try:
+            self._reader.read_into(read, rest)
+        except ProtocolError as error:
+            self.failure = error
+        if self.failure is None or mended:
+            return read
+        left = list(rest)  # and the one before these is at fault
+        frames = self._mender.mend(frames[len(frames) - len(left) - 1 :])
+        try:
+            self._reader.read_into(read, frames)
+        except ProtocolError as error:
+            self.failure = error
+        else:
+            self.failure = None
         return read

@@ -17,19 +17,19 @@ import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, InvalidStateError, wait
 from contextvars import ContextVar
-from typing import Any, BinaryIO, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
 import anyio.to_thread
 import httpx
 
 from coze_core._bodies import AsyncBody, Body
-from coze_core._call import Call, Reply, Upload
+from coze_core._call import Call, Reply
 from coze_core._config import ClientConfig
 from coze_core._engine import behind_proxy, chosen_engine
 from coze_core._errors import CozeError
 from coze_core._flow import Exclusive, Flow, Send, Sleep, Step, Wait, Work
-from coze_core._http import client_options, connection_error, multipart, network_errors
+from coze_core._http import client_options, connection_error, network_errors
 from coze_core._key_locks import KeyLock, lock_of
 from coze_core._loops import (
     STREAMS_A_POOL,
@@ -40,6 +40,7 @@ from coze_core._loops import (
     to_its_end,
     until_given,
 )
+from coze_core._multipart import AsyncForm, Form
 from coze_core._senders import (
     AsyncOpened,
     AsyncThrough,
@@ -190,10 +191,9 @@ class SyncDriver:
     def _send_with(self, sender: Sender, call: Call) -> Reply:
         try:
             if call.upload is None:
-                return self._take(call, sender.open(call, {}))
-            with contextlib.ExitStack() as stack:
-                form = multipart(call, _opened(call.upload, stack))
-                return self._take(call, sender.open(call, form))
+                return self._take(call, sender.open(call, None))
+            with contextlib.closing(call.upload.open()) as content:
+                return self._take(call, sender.open(call, Form(call.upload, content)))
         except network_errors() as error:
             raise connection_error(error, self.config) from error
 
@@ -260,18 +260,16 @@ class SyncDriver:
 
 
 def _done(outcome: object) -> object:
-    if inspect.iscoroutine(outcome):
-        outcome.close()
+    if inspect.isawaitable(outcome):
+        if inspect.iscoroutine(outcome):
+            outcome.close()  # else Python warns that nobody has awaited it
         raise TypeError(
-            "an asynchronous function serves AsyncCozeClient only: give a blocking one / "
-            "异步函数仅适用于 AsyncCozeClient，请提供同步函数"
+            "an asynchronous function serves AsyncCozeClient only, and nothing awaits here: call "
+            "the asynchronous methods (a model's: ainvoke, astream, achat), or give a function "
+            "that blocks / 异步函数仅适用于 AsyncCozeClient，而此处是同步调用："
+            "请改用异步方法（模型的 ainvoke、astream、achat 等），或提供同步函数"
         )
     return outcome
-
-
-def _opened(upload: Upload, stack: contextlib.ExitStack) -> bytes | BinaryIO:
-    content = upload.open()
-    return content if isinstance(content, bytes) else stack.enter_context(content)
 
 
 # -- awaiting
@@ -356,8 +354,14 @@ class AsyncDriver:
             await self.run(flow, begun)
 
     async def _send(self, call: Call) -> Reply:
+        if call.upload is None:
+            return await self._send_with(call, None)
+        # In a worker thread: the event loop must not wait for a disk.
+        with contextlib.closing(await anyio.to_thread.run_sync(call.upload.open)) as content:
+            return await self._send_with(call, AsyncForm(call.upload, content))
+
+    async def _send_with(self, call: Call, form: AsyncForm | None) -> Reply:
         pool = await self._pools().pick()
-        form = {} if call.upload is None else multipart(call, await _read(call.upload))
         pool.streams += 1
         try:
             opened = await pool.sender.open(call, form)
@@ -447,19 +451,6 @@ async def _whole(opened: AsyncOpened) -> Reply:
         with anyio.CancelScope(shield=True):
             await opened.aclose()
     return Reply(opened.status_code, opened.headers, content)
-
-
-async def _read(upload: Upload) -> bytes:
-    """Read an upload in a worker thread: the event loop must not wait for a disk."""
-
-    def read() -> bytes:
-        content = upload.open()
-        if isinstance(content, bytes):
-            return content
-        with content:
-            return content.read()
-
-    return await anyio.to_thread.run_sync(read)
 
 
 async def _taken(lock: KeyLock) -> None:

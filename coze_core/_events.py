@@ -14,8 +14,8 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from pydantic_core import from_json
 
+from coze_core._characters import json_of
 from coze_core._errors import ProtocolError
 from coze_core._models import Chat, Message, WireModel
 from coze_core._values import whole_number
@@ -337,7 +337,7 @@ def _as_model(model: type[M], fields: Mapping[str, Any]) -> M:
 
 def _json_object(text: str) -> dict[str, Any]:
     try:
-        value = from_json(text)  # it refuses what is nested too deep for everything that follows
+        value = json_of(text)  # it refuses what is nested too deep for everything that follows
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

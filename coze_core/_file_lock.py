@@ -54,7 +54,7 @@ class FileConversationLock:
         path = self._path(key)
         file = path.open("ab")
         try:
-            lock(file, wait=False)
+            lock(file)
             taken = _is_still(file, path)  # not if whoever had it has removed the file meanwhile
         except BlockingIOError:
             taken = False

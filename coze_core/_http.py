@@ -1,29 +1,36 @@
 """The HTTP library, seen from one place: its requests, its clients and its errors.
 
-Shared by both drivers; nothing here does I/O but reading a small part of a file's name.
+Shared by both drivers; nothing here does I/O.
 """
 
 from __future__ import annotations
 
 import functools
+import json
+import logging
 import math
+import re
 import ssl
 import sys
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import httpx
 
 from coze_core._call import Call
+from coze_core._characters import whole_characters
+from coze_core._codes import PROXY_SIGN_IN, fact
 from coze_core._config import ClientConfig, user_agent
 from coze_core._errors import APIConnectionError, APITimeoutError, CozeError, ProtocolError
+from coze_core._multipart import AnyForm
 
 # httpx's own default of 100 connections loses streams under load (measured: 300 streams of some
 # seconds lose 100 of them to pool timeouts).
 LIMITS: Final = httpx.Limits(
     max_connections=1000, max_keepalive_connections=100, keepalive_expiry=30.0
 )
+_LOG: Final = logging.getLogger("coze_core")
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 # What the network does to us, as httpx calls it; httpcore underneath has the same names.
 _ERRORS: Final = "TimeoutException NetworkError ProtocolError UnsupportedProtocol ProxyError"
 _NOT_SENT: Final = "ConnectError ConnectTimeout PoolTimeout ProxyError"
@@ -43,7 +50,10 @@ _UNTRUSTED: Final = (
         "自建服务或公司代理请用 SSL_CERT_FILE 指定签发机构的证书。"
     ),
 )
-_MULTIPART_FIELD: Final = "file"  # section 6.3
+# How an HTTP proxy and one of SOCKS refuse whoever has not signed in.
+_WANTS_SIGN_IN: Final = re.compile(
+    f"^{PROXY_SIGN_IN}|username/password|no acceptable", re.IGNORECASE
+)
 
 
 def network_errors() -> tuple[type[Exception], ...]:
@@ -108,7 +118,17 @@ def client_options(config: ClientConfig) -> dict[str, Any]:
     }
 
 
-def request_options(call: Call, config: ClientConfig) -> dict[str, Any]:
+def json_body(value: object) -> bytes:
+    """Return what a call says, as JSON."""
+    text = _JSON.encode(value)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # such text comes from elsewhere, cut in the middle of an emoji
+        _LOG.warning("a request has halves of characters; U+FFFD stands in their place")
+        return whole_characters(text).encode()
+
+
+def request_options(call: Call, config: ClientConfig, form: AnyForm | None) -> dict[str, Any]:
     """Return the arguments of `build_request`."""
     options: dict[str, Any] = {
         "method": call.method,
@@ -118,8 +138,12 @@ def request_options(call: Call, config: ClientConfig) -> dict[str, Any]:
     query = {name: value for name, value in call.query.items() if value is not None}
     if query:
         options["params"] = query
-    if call.json is not None:
-        options["json"] = call.json
+    if form is not None:
+        options["content"] = form
+        options["headers"] |= form.headers
+    elif call.json is not None:
+        options["content"] = json_body(call.json)
+        options["headers"]["Content-Type"] = "application/json"
     options["timeout"] = call_timeout(call, config)
     return options
 
@@ -141,20 +165,6 @@ def _timeout(
     return httpx.Timeout(connect=told[0], read=told[1], write=told[2], pool=told[3])
 
 
-def multipart(call: Call, content: Any) -> dict[str, Any]:
-    """Return the form part of an upload whose content has been opened."""
-    upload = call.upload
-    if upload is None:
-        return {}
-    part = (Path(upload.file_name).name or "file", content)
-    return {
-        "data": upload.fields,
-        "files": {
-            _MULTIPART_FIELD: (*part, upload.content_type) if upload.content_type else part,
-        },
-    }
-
-
 def connection_error(error: Exception, config: ClientConfig) -> CozeError:
     """Return our error for one of the HTTP library's, or of those beneath it."""
     host = httpx.URL(config.base_url).host
@@ -172,12 +182,21 @@ def connection_error(error: Exception, config: ClientConfig) -> CozeError:
         )
     else:
         reason = _reason(error)
-        hint, hint_zh = _UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in reason else _UNREACHED
+        hint, hint_zh = _hints(error, reason)
         made = APIConnectionError(
             f"the connection to {host} failed: {reason}", hint_en=hint, hint_zh=hint_zh
         )
     made.request_sent = not isinstance(error, _errors(_NOT_SENT))
     return made
+
+
+def _hints(error: Exception, reason: str) -> tuple[str, str]:
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        return _UNTRUSTED
+    if isinstance(error, _errors("ProxyError")) and _WANTS_SIGN_IN.search(reason):
+        known = fact(None, PROXY_SIGN_IN)
+        return known.hint_en, known.hint_zh
+    return _UNREACHED
 
 
 def _reason(error: Exception) -> str:

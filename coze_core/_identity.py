@@ -21,9 +21,11 @@ _LOG = logging.getLogger("coze_core")
 def _folder() -> Path:
     if sys.platform == "win32":
         root = os.environ.get("APPDATA")
-        return (Path(root) if root else Path.home()) / "coze-bridge"
-    root = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(root) if root else Path.home() / ".config") / "coze-bridge"
+        folder = Path(root) if root else Path.home()
+    else:
+        root = os.environ.get("XDG_CONFIG_HOME")
+        folder = Path(root) if root else Path.home() / ".config"
+    return folder / "coze-bridge"
 
 
 @functools.cache

@@ -20,7 +20,13 @@ from pydantic import (
 )
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
+from coze_core._characters import whole_json
 from coze_core._values import some_text, whole_number, wire_id
+
+
+def _json_text(value: object) -> str:
+    # Of half a character its readers would make what is no text.
+    return whole_json(some_text(value))[0]
 
 
 def _mapping(value: object) -> object:
@@ -33,6 +39,7 @@ def _error_text(value: object) -> object:
 
 Id: TypeAlias = Annotated[str, BeforeValidator(wire_id)]
 Text: TypeAlias = Annotated[str, BeforeValidator(some_text)]
+JsonText: TypeAlias = Annotated[str, BeforeValidator(_json_text)]
 OptionalNumber: TypeAlias = Annotated[int | None, BeforeValidator(whole_number)]
 Count: TypeAlias = OptionalNumber
 MetaData: TypeAlias = Annotated[dict[str, Any], BeforeValidator(_mapping)]
@@ -115,7 +122,7 @@ class ToolCall(WireModel):
     id: Id = ""
     type: Text = "function"
     name: Text = ""
-    arguments: Text = ""
+    arguments: JsonText = ""
 
     @model_validator(mode="before")
     @classmethod

@@ -6,9 +6,10 @@ walk it, one in each flavour, and fetch a page only when it is needed.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 
 from coze_core._call import Call, Reply
 from coze_core._flow import Flow, send
@@ -17,6 +18,7 @@ from coze_core._values import whole_number
 if TYPE_CHECKING:
     from coze_core._models import WireModel
 
+_LOG: Final = logging.getLogger("coze_core")
 M = TypeVar("M", bound="WireModel")
 Style = Literal["page_num", "page_index", "page", "cursor", "page_token"]
 
@@ -131,12 +133,20 @@ class _Walk(Generic[M]):
         self._cursor: str | None = None
         self._seen = 0
         self._cursors: set[str] = set()
+        self._last: list[dict[str, Any]] = []
         self.ended = False
 
     def next_flow(self) -> Flow[Page[M]]:
         return fetch(self._pages, self._number, self._cursor, self._seen)
 
-    def take(self, page: Page[M]) -> None:
+    def take(self, page: Page[M]) -> bool:
+        """Take a page; False if it is the last one once more, from a server that counts none."""
+        if self._pages.style not in {"cursor", "page_token"}:
+            last, self._last = self._last, [item.model_dump() for item in page.items]
+            if self._last and self._last == last:
+                _LOG.warning("the server sends the same page of a list again; the list ends there")
+                self.ended = True
+                return False
         self._number += 1
         self._seen += len(page.items)
         self.ended = not page.has_more
@@ -145,6 +155,7 @@ class _Walk(Generic[M]):
             self.ended |= page.cursor is None or page.cursor in self._cursors
             self._cursors.add(page.cursor or "")
             self._cursor = page.cursor
+        return True
 
 
 class Pager(Generic[M]):
@@ -164,8 +175,8 @@ class Pager(Generic[M]):
         walk = _Walk(self._pages)
         while not walk.ended:
             page = self._run(walk.next_flow())
-            walk.take(page)
-            yield page
+            if walk.take(page):
+                yield page
 
     def first_page(self) -> Page[M]:
         """Return the first page only."""
@@ -193,8 +204,8 @@ class AsyncPager(Generic[M]):
         walk = _Walk(self._pages)
         while not walk.ended:
             page = await self._run(walk.next_flow())
-            walk.take(page)
-            yield page
+            if walk.take(page):
+                yield page
 
     async def first_page(self) -> Page[M]:
         """Return the first page only."""

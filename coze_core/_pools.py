@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable
 from typing import Any, Final, cast
 
 import httpcore
@@ -19,6 +19,7 @@ from coze_core._call import Call
 from coze_core._config import ClientConfig
 from coze_core._http import LIMITS, tls_settings
 from coze_core._joining import AsyncJoiningBackend, JoiningBackend
+from coze_core._multipart import AsyncForm, Form
 from coze_core._requests import Request, Requests
 from coze_core._senders import AsyncOpened, Opened, aunpacked, raw_headers, socket_of, unpacked
 
@@ -34,7 +35,7 @@ class Straight:
         )
         self._requests = Requests(config)
 
-    def open(self, call: Call, form: Mapping[str, Any]) -> Opened:
+    def open(self, call: Call, form: Form | None) -> Opened:
         """Send a request."""
         response = self._pool.handle_request(_core_request(self._requests.make(call, form)))
         _LOG.debug("%s %s: %d", call.method, call.path, response.status)
@@ -62,7 +63,7 @@ class AsyncStraight:
         )
         self._requests = Requests(config)
 
-    async def open(self, call: Call, form: Mapping[str, Any]) -> AsyncOpened:
+    async def open(self, call: Call, form: AsyncForm | None) -> AsyncOpened:
         """Send a request."""
         request = _core_request(self._requests.make(call, form))
         response = await self._pool.handle_async_request(request)

@@ -34,6 +34,9 @@ _LOG: Final = logging.getLogger("coze_core")
 # How long to wait for the end of a body whose last event has come, so that its connection can be
 # used again, in seconds.
 DRAIN_SECONDS: Final = 0.25
+# How much is read behind that event, in bytes; the last words of a workflow are far shorter. Events
+# take some times as much memory as their bytes.
+_DRAIN_BYTES: Final = 1 << 20
 # How long telling the server to cancel may take, in seconds.
 CANCEL_SECONDS: Final = 2.0
 
@@ -54,6 +57,7 @@ class StreamPump(abc.ABC, Generic[Item]):
         self._idle = idle
         self._clock = clock
         self._quiet_since: float | None = None
+        self._late_bytes = 0
 
     @property
     @abc.abstractmethod
@@ -90,12 +94,21 @@ class StreamPump(abc.ABC, Generic[Item]):
         Some servers end a stream before its last words: they belong to it all the same.
         """
         taken: list[Item] = []
+        if block is not None:
+            self._late_bytes += len(block)
         try:
             taken = self.finish() if block is None else self.feed(block)
         except CozeError as error:
             self.failure = error
         self.excuse()
         return taken
+
+    def flooded(self) -> bool:
+        """Whether so much has come behind the end that the rest is not read."""
+        if self._late_bytes < _DRAIN_BYTES:
+            return False
+        _LOG.warning("over %d bytes came behind the end of a stream; no more is read", _DRAIN_BYTES)
+        return True
 
     def excuse(self) -> None:
         """Let go of what is wrong behind the end: it takes nothing back of what came before."""

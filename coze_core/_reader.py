@@ -8,7 +8,9 @@ from typing import Any, Final, TypeAlias
 from pydantic_core import from_json
 
 from coze_core import _events as events
+from coze_core._characters import json_of
 from coze_core._errors import ProtocolError
+from coze_core._mending import chat_piece
 from coze_core._sse import ServerSentEvent
 from coze_core._templates import Template
 
@@ -51,13 +53,17 @@ _DONE_DATA: Final = frozenset({b"[DONE]", b'"[DONE]"'})
 class ChatEventReader:
     """Turns the server-sent events of one v3 chat stream into chat events.
 
+    Attributes:
+        piece_of: Finds the pieces of messages in them.
+
     Raises:
         ProtocolError: from `read`, when an event that matters does not hold what it must.
     """
 
-    __slots__ = ("_misses", "_template")
+    __slots__ = ("_misses", "_template", "piece_of")
 
     def __init__(self) -> None:
+        self.piece_of = chat_piece
         self._template: Template | None = None
         self._misses = 0
 
@@ -133,7 +139,7 @@ def _bad_data(sse: ServerSentEvent) -> ProtocolError:
 
 def _tolerant(sse: ServerSentEvent) -> Mapping[str, Any]:
     try:
-        fields = from_json(sse.data_bytes)
+        fields = json_of(sse.data_bytes)
     except ValueError:
         return {}
     return fields if isinstance(fields, dict) else {}

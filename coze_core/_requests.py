@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import functools
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
 from coze_core._call import Call
 from coze_core._config import ClientConfig, user_agent
-from coze_core._http import call_timeout
+from coze_core._http import call_timeout, json_body
+from coze_core._multipart import AnyForm
 
 _DEFAULTS: Final = {
     "Accept": "*/*",
     "Accept-Encoding": "gzip, deflate",
     "Connection": "keep-alive",
 }
-_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 @dataclass(slots=True)
@@ -37,7 +35,7 @@ class Request:
     method: str
     url: str
     headers: list[tuple[str, str]]
-    content: bytes | httpx.SyncByteStream | httpx.AsyncByteStream
+    content: bytes | AnyForm
     timeouts: dict[str, float | None]
 
 
@@ -53,22 +51,22 @@ class Requests:
         self._names = frozenset(name for name, _ in self._headers)
         self._timeouts = call_timeout(Call("GET", "/"), config).as_dict()
 
-    def make(self, call: Call, form: Mapping[str, Any]) -> Request:
+    def make(self, call: Call, form: AnyForm | None) -> Request:
         """Return the request of a call.
 
         Args:
             call: The call.
-            form: The parts of an upload; else empty.
+            form: The body of an upload, or None.
         """
         usual = call.timeout is None and call.patience is None
         timeouts = self._timeouts if usual else call_timeout(call, self._config).as_dict()
         url, headers = self._address(call), self._headers_of(call)
-        if form:
-            made = httpx.Request(call.method, url, headers=headers, **form)
-            return Request(call.method, url, made.headers.multi_items(), made.stream, timeouts)
+        if form is not None:
+            headers += form.headers.items()
+            return Request(call.method, url, headers, form, timeouts)
         content = b""
         if call.json is not None:
-            content = _JSON.encode(call.json).encode()
+            content = json_body(call.json)
             headers.append(("Content-Type", "application/json"))
         if content or call.method != "GET":
             headers.append(("Content-Length", str(len(content))))

@@ -23,6 +23,7 @@ import httpx
 from coze_core._call import Call
 from coze_core._config import ClientConfig
 from coze_core._http import request_options
+from coze_core._multipart import AsyncForm, Form
 
 _ENCODING: Final = "content-encoding"
 
@@ -60,7 +61,7 @@ class AsyncOpened:
 class Sender(Protocol):
     """What sends requests by blocking."""
 
-    def open(self, call: Call, form: Mapping[str, Any]) -> Opened:
+    def open(self, call: Call, form: Form | None) -> Opened:
         """Send a request."""
 
     def close(self) -> None:
@@ -70,7 +71,7 @@ class Sender(Protocol):
 class AsyncSender(Protocol):
     """What sends requests by awaiting."""
 
-    async def open(self, call: Call, form: Mapping[str, Any]) -> AsyncOpened:
+    async def open(self, call: Call, form: AsyncForm | None) -> AsyncOpened:
         """Send a request."""
 
     async def aclose(self) -> None:
@@ -87,9 +88,9 @@ class Through:
         self._client = client
         self._config = config
 
-    def open(self, call: Call, form: Mapping[str, Any]) -> Opened:
+    def open(self, call: Call, form: Form | None) -> Opened:
         """Send a request."""
-        request = self._client.build_request(**request_options(call, self._config), **form)
+        request = self._client.build_request(**request_options(call, self._config, form))
         response = self._client.send(request, stream=True, follow_redirects=False)
         headers = lower_headers(response.headers.multi_items())
         blocks = _blocks_of(response)
@@ -109,9 +110,9 @@ class AsyncThrough:
         self._client = client
         self._config = config
 
-    async def open(self, call: Call, form: Mapping[str, Any]) -> AsyncOpened:
+    async def open(self, call: Call, form: AsyncForm | None) -> AsyncOpened:
         """Send a request."""
-        request = self._client.build_request(**request_options(call, self._config), **form)
+        request = self._client.build_request(**request_options(call, self._config, form))
         response = await self._client.send(request, stream=True, follow_redirects=False)
         headers = lower_headers(response.headers.multi_items())
         blocks, sock = _ablocks_of(response), socket_of(response.extensions)

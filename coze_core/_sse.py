@@ -124,7 +124,7 @@ class SSEDecoder:
             block = b"".join(pending)
             pending.clear()
         frames = block.split(b"\n\n")
-        rest = frames.pop()
+        rest = frames.pop().lstrip(b"\n")  # no event begins with an empty line
         self._size = 0
         if rest:
             self._hold(rest)

@@ -242,6 +242,8 @@ class EventStream(_Stream[Item]):
         with Bound(clock() + DRAIN_SECONDS, body.hold), contextlib.suppress(CozeError):
             for block in blocks:
                 late += pump.late(block)
+                if pump.flooded():
+                    return late
             late += pump.late(None)
         return late
 
@@ -416,6 +418,8 @@ class AsyncEventStream(_Stream[Item]):
         with anyio.move_on_after(DRAIN_SECONDS), contextlib.suppress(CozeError):
             async for block in blocks:
                 late += pump.late(block)
+                if pump.flooded():
+                    return late
             late += pump.late(None)
         return late
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from pydantic_core import from_json
-
 from coze_core import _events as events
+from coze_core._characters import json_of
 from coze_core._reader import AnyChatEvent
 
 
@@ -102,7 +101,7 @@ class Answer:
 def items_of(content: str) -> list[dict[str, str]] | None:
     """Return the items of a mixed message, or None if it is text after all."""
     try:
-        items = from_json(content)
+        items = json_of(content)
     except ValueError:
         return None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):

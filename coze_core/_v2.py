@@ -106,7 +106,11 @@ def stream_request(request: StreamRequest) -> StreamRequest:
         refuse_options({"on_busy": request.busy.policy})
     call = replace(_translated(request.call), stream=True)
     return replace(
-        request, call=call, reader=V2EventReader, cancel_on_close=False, can_cancel=False
+        request,
+        call=call,
+        reader=V2EventReader,
+        cancel_on_close=False,
+        can_cancel=False,
     )
 
 

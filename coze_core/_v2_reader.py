@@ -13,6 +13,7 @@ from pydantic_core import from_json
 
 from coze_core import _events as events
 from coze_core._errors import ProtocolError
+from coze_core._mending import v2_piece
 from coze_core._reader import AnyChatEvent, message_class
 from coze_core._sse import ServerSentEvent
 
@@ -22,13 +23,17 @@ _ANSWERS: Final = frozenset({"answer", ""})
 class V2EventReader:
     """Turns the server-sent events of one v2 chat stream into chat events.
 
+    Attributes:
+        piece_of: Finds the pieces of messages in them.
+
     Raises:
         ProtocolError: from `read`, when an event does not hold what it must.
     """
 
-    __slots__ = ("_begun", "_conversation_id", "_frame", "_index", "_parts")
+    __slots__ = ("_begun", "_conversation_id", "_frame", "_index", "_parts", "piece_of")
 
     def __init__(self) -> None:
+        self.piece_of = v2_piece
         self._begun = False
         self._conversation_id: object = None
         # Of the answer in progress: its number, its last frame and its text so far.

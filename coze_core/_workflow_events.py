@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from coze_core._errors import ProtocolError
 from coze_core._models import Usage
 from coze_core._sse import ServerSentEvent
+from coze_core._values import whole_number
 from coze_core._workflow_models import Interrupt
 
 _END_TITLES: Final = frozenset({"", "End", "结束"})
@@ -68,8 +69,7 @@ class WorkflowMessage(WorkflowEvent):
     @property
     def position(self) -> int | None:
         """The number of this piece within the node's output, or None."""
-        value = _text(self.fields.get("node_seq_id"))
-        return int(value) if value.isascii() and value.isdigit() else None
+        return whole_number(_text(self.fields.get("node_seq_id")))
 
     @property
     def finished(self) -> bool:
@@ -120,8 +120,7 @@ class WorkflowErrorEvent(WorkflowEvent):
     @property
     def code(self) -> int | None:
         """Coze's error code, or None."""
-        value = _text(self.fields.get("error_code") or self.fields.get("code"))
-        return int(value) if value.lstrip("-").isascii() and value.lstrip("-").isdigit() else None
+        return whole_number(_text(self.fields.get("error_code") or self.fields.get("code")))
 
     @property
     def message(self) -> str:

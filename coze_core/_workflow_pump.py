@@ -11,6 +11,7 @@ from coze_core._errors import (
     IncompleteStreamError,
     ProtocolError,
 )
+from coze_core._mending import Mender, workflow_piece
 from coze_core._pump import StreamPump
 from coze_core._sse import SSEDecoder
 from coze_core._workflow_events import WorkflowEvent, WorkflowPing, read_workflow_events
@@ -24,6 +25,7 @@ class WorkflowPump(StreamPump[WorkflowEvent]):
         super().__init__(idle, clock)
         self.run = WorkflowRun(workflow_id)
         self._decoder = SSEDecoder()
+        self._mender = Mender(workflow_piece)
 
     @property
     def log_id(self) -> str | None:
@@ -48,7 +50,7 @@ class WorkflowPump(StreamPump[WorkflowEvent]):
         """
         taken: list[WorkflowEvent] = []
         try:
-            for frame in self._decoder.feed(block):
+            for frame in self._mender.mend(self._decoder.feed(block)):
                 taken += self._take(read_workflow_events([frame]))
                 if self.run.error is not None:
                     break
@@ -64,7 +66,8 @@ class WorkflowPump(StreamPump[WorkflowEvent]):
         """Say that the body has ended; if the run had not, `failure` says so."""
         taken: list[WorkflowEvent] = []
         try:
-            taken = self._take(read_workflow_events(self._decoder.close()))
+            frames = self._mender.mend(self._decoder.close()) + self._mender.finish()
+            taken = self._take(read_workflow_events(frames))
         except ProtocolError as error:  # half an event: the stream was cut inside it
             self.failure = self.incomplete()
             self.failure.__cause__ = error

@@ -9,9 +9,11 @@ from typing import Any, Literal, TypeAlias
 from pydantic import ValidationError
 
 from coze_core._call import Reply
+from coze_core._characters import whole_json
 from coze_core._codes import workflow_failed_error
 from coze_core._errors import WorkflowFailedError
 from coze_core._models import Usage
+from coze_core._values import whole_number
 from coze_core._workflow_events import (
     WorkflowDone,
     WorkflowErrorEvent,
@@ -207,8 +209,7 @@ class WorkflowRun:
         if execution.interrupt is not None:
             run.interrupt, run.status = execution.interrupt, "interrupted"
         elif status == "fail":
-            code = execution.error_code.strip()
-            run.fail(int(code) if code.lstrip("-").isdecimal() else None, execution.error_message)
+            run.fail(whole_number(execution.error_code), execution.error_message)
         elif status == "success":
             run.status = "completed"
         run.over = run.status != "running"
@@ -228,7 +229,7 @@ def _source(message: WorkflowMessage) -> tuple[str, str, str]:
 def decoded(text: str) -> Any:
     """Return JSON as data; text that is none stays text."""
     try:
-        return json.loads(text)
+        return json.loads(whole_json(text)[0])
     except (ValueError, RecursionError):
         return text
 

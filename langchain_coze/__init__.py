@@ -11,10 +11,11 @@ from langchain_coze.chat_models import ChatCoze
 from langchain_coze.questions import Question, answers_to, ask_user, needs_user, questions_of
 
 if TYPE_CHECKING:
+    from langchain_coze._bot_tool import CozeBotTool
     from langchain_coze._errors import CozeToolError
     from langchain_coze.loaders import CozeDatasetLoader
     from langchain_coze.retrievers import CozeWorkflowRetriever
-    from langchain_coze.tools import CozeBotTool, CozeWorkflowTool
+    from langchain_coze.tools import CozeWorkflowTool
 
 __all__ = [
     "ChatCoze",
@@ -34,7 +35,7 @@ __all__ = [
 
 # Those who only chat do not pay for these.
 _PLACES: Final = {
-    "CozeBotTool": "tools",
+    "CozeBotTool": "_bot_tool",
     "CozeDatasetLoader": "loaders",
     "CozeToolError": "_errors",
     "CozeWorkflowRetriever": "retrievers",

@@ -64,8 +64,15 @@ def copied(provider: str) -> MakeChunk | None:
     outer_fields = frozenset(template.__pydantic_fields_set__)
     inner_extra = message.__pydantic_extra__
     new, put = object.__new__, object.__setattr__
+    # A set takes 216 bytes, for each of all the chunks that LangChain keeps, and only who dumps a
+    # generation without its defaults reads this one: it is shared until somebody adds to it.
+    outer_given = set(outer_fields)
+    outer_size = len(outer_given)
 
     def make(text: str, extra: dict[str, Any]) -> ChatGenerationChunk:
+        nonlocal outer_given
+        if len(outer_given) != outer_size:
+            outer_given = set(outer_fields)
         inner = new(AIMessageChunk)
         values = inner_values.copy()
         values["content"] = text
@@ -83,7 +90,7 @@ def copied(provider: str) -> MakeChunk | None:
         values["text"] = text
         values["message"] = inner
         put(outer, "__dict__", values)
-        put(outer, "__pydantic_fields_set__", set(outer_fields))
+        put(outer, "__pydantic_fields_set__", outer_given)
         put(outer, "__pydantic_extra__", None)
         put(outer, "__pydantic_private__", None)
         return outer

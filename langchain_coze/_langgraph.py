@@ -20,7 +20,7 @@ from coze_core.dialog import addressed
 
 T = TypeVar("T")
 _IN_A_GRAPH: Final = "__pregel_call"
-_CHECKPOINTER: Final = "__pregel_checkpointer"
+CHECKPOINTER: Final = "__pregel_checkpointer"
 _SCRATCHPAD: Final = "__pregel_scratchpad"  # of a node: the answers that have come so far
 
 
@@ -32,7 +32,7 @@ def in_graph(config: RunnableConfig | None) -> bool:
 def can_pause(config: RunnableConfig | None) -> bool:
     """Whether a graph runs us that can be resumed: one without a checkpointer would just end."""
     found = (config or {}).get("configurable", {})
-    return _IN_A_GRAPH in found and bool(found.get(_CHECKPOINTER))
+    return _IN_A_GRAPH in found and bool(found.get(CHECKPOINTER))
 
 
 def thread_of(config: RunnableConfig | None) -> str | None:
@@ -54,8 +54,8 @@ def once(name: str, about: object, work: Callable[[], T]) -> T:
     """
     from langgraph.func import task
 
-    mark = _mark(name, about)
-    node = _node()
+    mark = mark_of(name, about)
+    run = node()
     known = threading.Event()
     began = False
 
@@ -67,26 +67,26 @@ def once(name: str, about: object, work: Callable[[], T]) -> T:
 
     # Its annotations lose the type of what it wraps.
     wrap: Any = task(name=name)
-    with node.in_order:
-        while not node.kept.get(mark):
+    with run.in_order:
+        while not run.kept.get(mark):
             known.clear()
             future = wrap(marked)()
             future.add_done_callback(lambda _: known.set())
             known.wait()
             if began:  # nothing was kept
                 break
-            node.keep(*future.result())
+            run.keep(*future.result())
         else:
-            return cast("T", node.kept[mark].pop(0))
-    return cast("T", node.done(*future.result()))
+            return cast("T", run.kept[mark].pop(0))
+    return cast("T", run.done(*future.result()))
 
 
 async def once_async(name: str, about: object, work: Callable[[], Awaitable[T]]) -> T:
     """Do something that must not be done again; see `once`."""
     from langgraph.func import task
 
-    mark = _mark(name, about)
-    node = _node()
+    mark = mark_of(name, about)
+    run = node()
     known = asyncio.Event()
     began = False
 
@@ -97,21 +97,21 @@ async def once_async(name: str, about: object, work: Callable[[], Awaitable[T]])
         return mark, await work()
 
     wrap: Any = task(name=name)
-    async with node.in_order_async:
-        while not node.kept.get(mark):
+    async with run.in_order_async:
+        while not run.kept.get(mark):
             known.clear()
             future = wrap(marked)()
             future.add_done_callback(lambda _: known.set())
             await known.wait()
             if began:
                 break
-            node.keep(*await future)
+            run.keep(*await future)
         else:
-            return cast("T", node.kept[mark].pop(0))
-    return cast("T", node.done(*await future))
+            return cast("T", run.kept[mark].pop(0))
+    return cast("T", run.done(*await future))
 
 
-class _Node:
+class Node:
     """One run of a node with its retries, for the calls that it makes at once.
 
     Attributes:
@@ -120,6 +120,8 @@ class _Node:
         kept: What earlier runs of it have kept and nobody has taken yet, by mark.
         in_order: Held while it is found out whether something was kept.
         in_order_async: The same, on an event loop.
+        read: Whether what a checkpoint has kept beside the node's tasks is known.
+        at_work: Calls on an event loop that have begun and would be cut off by a pause.
     """
 
     def __init__(self, counter: object) -> None:
@@ -129,6 +131,8 @@ class _Node:
         self.in_order_async = asyncio.Lock()
         self._done: dict[str, list[Any]] = {}
         self._attempt: object = None
+        self.read = False
+        self.at_work: set[asyncio.Future[None]] = set()
 
     def begin(self, attempt: object) -> None:
         """Be told which attempt asks; a new one takes what those before it have done."""
@@ -141,6 +145,10 @@ class _Node:
         self.kept.setdefault(mark, []).append(outcome)
         self.done(mark, outcome)
 
+    def count(self, mark: str) -> int:
+        """Return how many outcomes of calls that are just the same are remembered."""
+        return len(self._done.get(mark, ()))
+
     def done(self, mark: str, outcome: object) -> object:
         """Remember an outcome for further attempts, and return it."""
         self._done.setdefault(mark, []).append(outcome)
@@ -148,26 +156,28 @@ class _Node:
 
 
 # By the ids of their counters, which they keep alive: an id is nobody else's meanwhile.
-_NODES: Final[OrderedDict[int, _Node]] = OrderedDict()
+_NODES: Final[OrderedDict[int, Node]] = OrderedDict()
 _MOST_NODES: Final = 256  # whose calls are still asked for, in all graphs of this process
 _GUARD: Final = threading.Lock()
 
 
-def _node() -> _Node:
+def node() -> Node:
+    """Return the run of the node that calls us."""
     from langgraph.config import get_config
 
     pad = get_config()["configurable"].get(_SCRATCHPAD)
     counter = getattr(pad, "call_counter", pad)
     with _GUARD:
-        node = _NODES.setdefault(id(counter), _Node(counter))
+        found = _NODES.setdefault(id(counter), Node(counter))
         _NODES.move_to_end(id(counter))
         while len(_NODES) > _MOST_NODES:
             _NODES.popitem(last=False)
-        node.begin(pad)
-    return node
+        found.begin(pad)
+    return found
 
 
-def _mark(name: str, about: object) -> str:
+def mark_of(name: str, about: object) -> str:
+    """Return what tells the outcomes of one call from others."""
     said = json.dumps([name, about], default=repr, sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+import uuid
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import InitVar
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from langchain_core.language_models import LangSmithParams
 from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.tools import BaseTool
 from pydantic import (
@@ -71,6 +72,8 @@ _WIDE: Final = re.compile("[\u2e80-\U0010ffff]")
 _MORE_FOR_WIDE: Final = 1 / 1.5 - 1 / 4
 
 
+_SERIALIZED: Final = "_serialized"
+_OF_CONVERSATIONS: Final = ("history", "conversation_id")
 _SECRET: Final = frozenset({"api_key", "token", "auth", "default_headers", "coze_api_key"})
 
 
@@ -184,6 +187,32 @@ class ChatCozeSettings(ModelSettings, Connection, BaseChatModel):
         # What the base class does, without its detour over a deprecated method.
         return {**self._identifying_params, "_type": self._llm_type, "stop": stop, **shown}
 
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        found = super()._get_llm_string(stop=stop, **kwargs)
+        told = {name: kwargs.get(name, self.__dict__[name]) for name in _OF_CONVERSATIONS}
+        if told["history"] == "server" or told["conversation_id"]:
+            # What is asked there does not say what has been said before: the next "yes" is another.
+            return f"{found}---{uuid.uuid4()}"
+        return found
+
+    # LangChain keeps what it has serialized once, and takes that for the key of its cache: a copy
+    # with another bot would give this one's answers.
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        self.__dict__.pop(_SERIALIZED, None)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy.
+
+        Args:
+            update: Fields that are other ones; they are not checked.
+            deep: Whether the fields are copied, too.
+        """
+        twin = super().model_copy(update=update, deep=deep)
+        twin.__dict__.pop(_SERIALIZED, None)
+        return twin
+
     @property
     def lc_attributes(self) -> dict[str, Any]:
         """Fields that are serialized in another form than they have."""
@@ -228,10 +257,17 @@ class ChatCozeSettings(ModelSettings, Connection, BaseChatModel):
         """
         del tools
         if self.custom_get_token_ids is not None:
-            return sum(len(self.custom_get_token_ids(message.text)) for message in messages)
+            texts = (message.text + _called(message) for message in messages)
+            return sum(map(len, map(self.custom_get_token_ids, texts)))
         return count_tokens_approximately(messages) + sum(
-            _more_for_wide(message.text) for message in messages
+            _more_for_wide(message.text + _called(message)) for message in messages
         )
+
+
+def _called(message: BaseMessage) -> str:
+    """Return the tool calls of a message as LangChain counts them."""
+    calls = message.tool_calls if isinstance(message, AIMessage) else []
+    return repr(calls) if calls else ""
 
 
 def _more_for_wide(text: str) -> int:

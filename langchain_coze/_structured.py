@@ -45,7 +45,7 @@ class ResponseSchema(dict[str, Any]):
 
 
 def checks_of(schema: Any) -> Callable[[str], str | None] | None:
-    """Return what a class has to say of a JSON text, beyond its schema; None for other schemas.
+    """Return what a class has to say of a JSON text; None for schemas of other kinds.
 
     Args:
         schema: The class.
@@ -55,7 +55,7 @@ def checks_of(schema: Any) -> Callable[[str], str | None] | None:
 
     def check(text: str) -> str | None:
         try:
-            _instance(schema, json.loads(text))
+            _instance(schema, text)
         except Exception as error:  # noqa: BLE001 - validators are the user's own code
             return f"it does not fit {schema.__name__}: {error}"
         return None
@@ -63,10 +63,11 @@ def checks_of(schema: Any) -> Callable[[str], str | None] | None:
     return check
 
 
-def _instance(schema: Any, value: Any) -> Any:
+def _instance(schema: Any, text: str) -> Any:
+    # From the text: a class that is strict takes a date in JSON, but not in a mapping.
     if issubclass(schema, BaseModel):
-        return schema.model_validate(value)
-    return schema.parse_obj(value)  # a class of pydantic's first version
+        return schema.model_validate_json(text)
+    return schema.parse_raw(text)  # a class of pydantic's first version
 
 
 class StructuredOutputParser(BaseTransformOutputParser[Any]):
@@ -109,7 +110,7 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         if not self._is_class:
             return self._known(value)
         try:
-            return _instance(self.schema_, value)
+            return _instance(self.schema_, text)
         except (ValidationError, ValueError) as error:
             raise OutputParserException(
                 f"the bot's answer does not fit {self.schema_.__name__}: {error}", llm_output=text

@@ -7,7 +7,6 @@ So the schema is put into words, and the answer checked and asked for once more 
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
@@ -166,8 +165,8 @@ class StructuredPrediction(FunctionCallingLLM):
 def _instance(output_cls: type[BaseModel], response: ChatResponse | None) -> BaseModel:
     text = (response.message.content if response is not None else "") or ""
     try:
-        return output_cls.model_validate(json.loads(text))
-    except (ValueError, RecursionError) as error:  # of JSON and of pydantic
+        return output_cls.model_validate_json(text)
+    except ValidationError as error:
         raise ValueError(
             f"the bot's answer does not fit {output_cls.__name__}: {error}; it said: {text[:500]!r}"
         ) from error

@@ -105,15 +105,17 @@ class CozeWorkflowTool(CozeTool):
             self._tell(ctx, news["text"], news["node"])
 
         # An agent that waits begins this call anew when the answer has come: what was done until
-        # then is kept in its store, and not done again.
-        kept = None if ctx is None else KeptRun(ctx, self.metadata.get_name(), kwargs)
-        record = await kept.load() if kept else None
-        if record is None:
-            record = await stretch_async(self._from.async_client, call, on_progress=tell)
+        # then is kept, and not done again.
+        name = self.metadata.get_name()
+        kept = None if ctx is None or self._on_question else KeptRun(ctx, name, kwargs)
+
+        async def begin() -> RunRecord:
+            return await stretch_async(self._from.async_client, call, on_progress=tell)
+
+        record = await (kept.begin(begin) if kept else begin())
         while record["interrupt"] is not None:
             question, asked = question_of(record), record
-            if kept is not None and self._on_question is None:
-                await kept.save(asked)
+            if kept is not None:
                 answer = await kept.ask(_question_event(question), question["id"])
             else:
                 answer = self._answer(question)

@@ -20,6 +20,7 @@ ORDER = [
     "_errors",
     "_failed_runs",
     "_codes",
+    "_characters",
     "_sse",
     "_values",
     "_models",
@@ -30,6 +31,7 @@ ORDER = [
     "_unfinished",
     "_events",
     "_workflow_events",
+    "_mending",
     "_templates",
     "_reader",
     "_decoding",
@@ -37,6 +39,7 @@ ORDER = [
     "_turn_parts",
     "_turn",
     "_memo",
+    "_contents",
     "_call",
     "_capabilities",
     "_workflow_run",
@@ -55,6 +58,7 @@ ORDER = [
     "_session",
     "_engine",
     "_identity",
+    "_multipart",
     "_http",
     "_requests",
     "_senders",
@@ -113,6 +117,7 @@ ORDER = [
     "dialog._format",
     "dialog._pieces",
     "dialog._chatflow",
+    "dialog._plan_checks",
     "dialog._plan",
     "dialog._resume",
     "dialog._stored",
@@ -134,6 +139,7 @@ ORDER = [
     "cli",
 ]
 HTTPX = {
+    "_multipart",
     "_aiohttp",
     "_client_base",
     "_http",
@@ -146,6 +152,8 @@ HTTPX = {
 }
 ASYNC = {
     *(
+        "_multipart",
+        "_joining",
         "_aiohttp",
         "_senders",
         "_joining",
@@ -297,6 +305,17 @@ def test_importing_an_adapter_imports_no_client():
     loaded = set(done.stdout.split())
     assert "langchain_coze.chat_models" in loaded
     assert not loaded & {"httpx", "coze_core._client", "coze_core.dialog", "coze_core._models"}
+
+
+def test_the_class_of_a_client_imports_neither_the_http_library_nor_pydantic():
+    """They are two thirds of what all of it takes, and come with the first client and reply."""
+    import subprocess
+
+    code = "import sys; from coze_core import CozeClient, AsyncCozeClient; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "coze_core._client" in loaded
+    assert not loaded & {"httpx", "anyio", "asyncio", "pydantic", "pydantic_core", "email"}
 
 
 def test_every_public_name_of_the_core_is_there_and_no_other():

@@ -24,7 +24,8 @@ class ResponseFormat:
     Attributes:
         schema: The JSON schema, or None for any JSON object.
         name: What the schema is called.
-        check: A further test of the JSON text: returns what is wrong with it, or None.
+        check: What decides instead of the schema, if there is a class behind it that may take more
+            (`"3"` for 3): returns what is wrong with the JSON text, or None.
         patterns: Whether regular expressions of the schema are tried; not those of strangers.
     """
 
@@ -91,10 +92,11 @@ class ResponseFormat:
             return f"it is not JSON ({error})"
         if not isinstance(value, dict):
             return "it is not a JSON object"
-        wrong = None
+        if self.check is not None:
+            return self.check(text)
         if self.schema is not None:
-            wrong = mismatch(value, self.schema, patterns=self.patterns)
-        return wrong or (self.check(text) if self.check is not None else None)
+            return mismatch(value, self.schema, patterns=self.patterns)
+        return None
 
     def repair(self, problem: str) -> str:
         """Return how to ask again for an answer that does not do.

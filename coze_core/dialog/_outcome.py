@@ -108,13 +108,16 @@ class Outcome:
         # A chatflow has no tools that it could wait for: it asks, though not all say so besides.
         paused = turn.interrupted or (waits and options.chatflow is not None)
         serves = options.history == "server" or options.conversation_id is not None
+        # What a stop has cut the server may have whole, if all of it came at once: nothing that
+        # follows may build on it.
+        cut = listener.stopped and turn.status == "completed"
         answers = (*(before.answers if before else ()), *turn.message_ids)
         answer = Entry("assistant", text, tool_calls=made)
         marker = Marker(
             turn.conversation_id or "",
             turn.chat_id or "",
             options.bot_id,
-            turn.status,
+            "canceled" if cut else turn.status,
             tuple(self._pending),
             tuple(call.id for call in calls if call.id not in native),
             paused and not self._pending,

@@ -15,10 +15,10 @@ from typing import Final, Literal, TypeAlias
 from coze_core._config import ProtocolName, check_protocol
 from coze_core._endpoints._checks import MAX_MESSAGES
 from coze_core._models import EnterMessage, MediaItem
-from coze_core._v2 import text_only
 from coze_core.dialog._chatflow import Chatflow
 from coze_core.dialog._history import Entry, Media, digest
 from coze_core.dialog._marker import Marker
+from coze_core.dialog._plan_checks import check_media, check_patience, check_question
 from coze_core.dialog._tools import written_calls, written_result
 
 History: TypeAlias = Literal["client", "server"]
@@ -178,8 +178,9 @@ def plan(
         fresh, system = [Entry("user", system)], ""  # nothing but instructions: they are the query
     if wording.closing and _answered(spoken, options):
         # Agents that missed what they demanded ask again with nothing new: that is what is new.
+        check_patience(spoken, lambda entry: own_marker(entry, options))
         fresh, wording = [*fresh, Entry("user", wording.closing)], replace(wording, closing="")
-    _check_question(fresh)
+    check_question(fresh)
     variables = _variables(system, options.system)
     preamble = _GAP.join(filter(None, ("" if variables else system, wording.preamble)))
     said = _fingerprint(preamble)
@@ -190,7 +191,7 @@ def plan(
     if wording.closing:
         question = sent[-1]
         sent[-1] = replace(question, text=_GAP.join(filter(None, (question.text, wording.closing))))
-    _check_media(sent, options)
+    check_media(sent, options)
     abandoned = _abandoned(spoken, options)
     return NewChat(
         sent, place.conversation_id, variables, dropped, place.known_chats, said, abandoned
@@ -272,33 +273,6 @@ def _answered(entries: Sequence[Entry], options: PlanOptions) -> bool:
         return False
     marker = own_marker(entries[-1], options)
     return marker is None or not marker.interrupted
-
-
-def _check_question(entries: Sequence[Entry]) -> None:
-    if not entries:
-        raise ValueError("there is nothing to ask: give at least one new user message")
-    last = entries[-1]
-    if last.role == "assistant":
-        raise ValueError(
-            "the last message must be the user's: Coze cannot continue an answer of its own"
-        )
-    if last.role == "user" and not last.says_something:
-        raise ValueError("the user's last message is empty: there is nothing to ask")
-
-
-def _check_media(entries: Sequence[Entry], options: PlanOptions) -> None:
-    if options.protocol == "v2" and any(entry.media for entry in entries):
-        raise text_only()
-    if options.chatflow is not None and any(entry.media for entry in entries):
-        raise ValueError(
-            "a chatflow is told text only: pass the file as one of its inputs, parameters= / "
-            "对话流只接收文本消息，请通过 parameters 传入文件"
-        )
-    if any(entry.media for entry in entries) and not any(entry.text.strip() for entry in entries):
-        raise ValueError(
-            "Coze does not take an image or a file alone: add a text that says what to do with it "
-            "/ 不能只发送图片或文件，请附上一段文字说明"
-        )
 
 
 def _variables(system: str, policy: str) -> dict[str, str]:

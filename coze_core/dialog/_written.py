@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from coze_core._characters import whole_json
+
 _FENCED: Final = re.compile(r"\s*```\w*\n(.*?)\n?\s*```\s*", re.DOTALL)
 # What models call the arguments of a call; the first is what they were told to write.
 _ARGUMENTS: Final = ("arguments", "args", "input", "parameters")
@@ -33,7 +35,7 @@ def calls_in(body: str, names: Sequence[str]) -> list[WrittenCall] | tuple[str, 
         names: The tools that may be called.
     """
     fenced = _FENCED.fullmatch(body)
-    text = (fenced.group(1) if fenced else body).strip()
+    text, _ = whole_json((fenced.group(1) if fenced else body).strip())
     values: list[object] = []
     position = 0
     while position < len(text):

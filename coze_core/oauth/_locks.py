@@ -18,15 +18,15 @@ _LOOK_AGAIN: Final = 0.01
 if sys.platform == "win32":
     import msvcrt
 
-    def lock(file: BinaryIO, *, wait: bool) -> None:
+    def lock(file: BinaryIO) -> None:
         """Lock an open file.
 
         Raises:
-            BlockingIOError: If another process has it and we do not wait.
+            BlockingIOError: If another process has it.
         """
         file.seek(0)
         try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except OSError as error:
             raise BlockingIOError("another process holds the lock") from error
 
@@ -37,17 +37,35 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def lock(file: BinaryIO, *, wait: bool) -> None:
+    def lock(file: BinaryIO) -> None:
         """Lock an open file.
 
         Raises:
-            BlockingIOError: If somebody else has it and we do not wait.
+            BlockingIOError: If somebody else has it.
         """
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def unlock(file: BinaryIO) -> None:
         """Let go of an open file that was locked, also where a forked process has it open."""
         fcntl.flock(file.fileno(), fcntl.LOCK_UN)
+
+
+def lock_within(seconds: float, file: BinaryIO) -> None:
+    """Lock an open file as soon as nobody else has it.
+
+    Raises:
+        BlockingIOError: If somebody has it for all that time, such as a process that was stopped.
+    """
+    ends = time.monotonic() + seconds
+    while True:
+        try:
+            lock(file)
+        except BlockingIOError:
+            if time.monotonic() >= ends:
+                raise
+        else:
+            return
+        time.sleep(_LOOK_AGAIN)
 
 
 def sync_folder(folder: Path) -> None:

@@ -14,10 +14,17 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, runtime_checkable
 
 from coze_core.oauth._grants import OAuthToken
-from coze_core.oauth._locks import lock, put_in_place, read_whole, sync_folder, unlock
+from coze_core.oauth._locks import (
+    lock_within,
+    put_in_place,
+    read_whole,
+    sync_folder,
+    unlock,
+)
 
 _LOG: Final = logging.getLogger("coze_core")
 _OWNER_ONLY: Final = 0o600
+_WRITE_SECONDS: Final = 10.0  # to wait for others who write the same file, which takes an instant
 
 
 @runtime_checkable
@@ -144,6 +151,7 @@ class FileStore:
 
         Raises:
             ValueError: If the file is not one of ours.
+            TimeoutError: If another process hangs while it writes the file.
             OSError: If it cannot be written.
         """
         self._change(key, token.as_dict())
@@ -180,7 +188,7 @@ class FileStore:
 
     def _change(self, key: str, value: dict[str, Any] | None) -> None:
         # Other keys of the same file may be saved at the same time, by threads and processes.
-        with self._guard, self._locked("", wait=True) as held:
+        with self._guard, self._to_write() as held:
             try:
                 tokens = self._read()
                 if value is None:
@@ -212,7 +220,7 @@ class FileStore:
         """Keep other processes out of a renewal; False if one of them is at it."""
         try:
             # One file for each key: renewing two users' tokens must not wait for one another.
-            self._locks[key] = self._locked(f".{zlib.crc32(key.encode()):08x}", wait=False)
+            self._locks[key] = self._locked(f".{zlib.crc32(key.encode()):08x}")
         except BlockingIOError:
             return False
         return True
@@ -224,11 +232,22 @@ class FileStore:
             with held:
                 unlock(held)
 
-    def _locked(self, suffix: str, *, wait: bool) -> BinaryIO:
+    def _to_write(self) -> BinaryIO:
+        try:
+            return self._locked("", _WRITE_SECONDS)
+        except BlockingIOError:
+            name = str(self.path)
+            raise TimeoutError(
+                f"another process has been writing {name!r} for {_WRITE_SECONDS:g} seconds: end "
+                f"the one that hangs (it has {name + '.lock'!r} open), and try again / "
+                "另一进程长时间占用该令牌文件的写锁，请结束卡住的进程后重试"
+            ) from None
+
+    def _locked(self, suffix: str, seconds: float = 0.0) -> BinaryIO:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = self.path.with_name(f"{self.path.name}{suffix}.lock").open("ab")
         try:
-            lock(file, wait=wait)
+            lock_within(seconds, file)
         except BaseException:
             file.close()
             raise

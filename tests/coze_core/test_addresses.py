@@ -1,13 +1,22 @@
 """Where a client may send its token, and what it says of addresses that cannot be."""
 
 import asyncio
+import gc
+import socket
 import ssl
+import threading
 from pathlib import Path
 
 import pytest
 from wire import RawServer, reply
 
-from coze_core import APIConnectionError, AsyncCozeClient, CozeClient
+from coze_core import (
+    APIConnectionError,
+    AsyncCozeClient,
+    AuthenticationError,
+    CozeClient,
+    CozeError,
+)
 
 SELF_SIGNED = Path(__file__).parents[1] / "support" / "self_signed.pem"
 
@@ -80,3 +89,57 @@ def test_a_proxy_that_cannot_be_is_refused_at_once_and_not_shown(kind, proxy):
 )
 def test_an_address_is_kept_in_one_spelling(given, kept):
     assert CozeClient("pat_x", base_url=given).base_url == kept
+
+
+def sign_in_first(connection, request, number):
+    connection.sendall(
+        b"HTTP/1.1 407 Proxy Authentication Required\r\n"
+        b'proxy-authenticate: Basic realm="office"\r\ncontent-length: 0\r\n\r\n'
+    )
+    return True
+
+
+@pytest.mark.parametrize("kind", [CozeClient, AsyncCozeClient])
+@pytest.mark.parametrize("host", ["http://coze.invalid", "https://coze.invalid"])
+def test_a_proxy_that_wants_a_sign_in_is_told_from_a_token_that_is_refused(kind, host):
+    with RawServer(sign_in_first) as proxy:
+        options = {"base_url": host, "proxy": proxy.base_url, "max_retries": 0}
+
+        def blocking():
+            with CozeClient("pat_x", **options) as client:
+                client.users.me()
+
+        async def awaiting():
+            async with AsyncCozeClient("pat_x", **options) as client:
+                await client.users.me()
+
+        with pytest.raises(CozeError) as caught:
+            blocking() if kind is CozeClient else asyncio.run(awaiting())
+    assert not isinstance(caught.value, AuthenticationError)
+    assert "user:password@" in caught.value.hint_en
+    assert "代理" in caught.value.hint_zh
+    assert "密码" in str(caught.value)
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket"
+)  # the library forgets to close it
+def test_a_proxy_of_socks_that_wants_a_sign_in_gets_the_same_hint():
+    def serve():
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(100)
+            connection.sendall(b"\x05\xff")  # no acceptable way to sign in
+
+    def hint():
+        proxy = f"socks5://127.0.0.1:{listening.getsockname()[1]}"
+        with CozeClient("pat_x", proxy=proxy, max_retries=0) as client:
+            try:
+                client.users.me()
+            except CozeError as error:
+                return error.hint_en
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, daemon=True).start()
+        assert "user:password@" in hint()
+        gc.collect()

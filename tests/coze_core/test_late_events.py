@@ -243,3 +243,34 @@ def test_a_chat_whose_end_has_come_is_not_lost_to_the_newer_one_that_follows():
             for _ in batches:  # what came meanwhile
                 pass
         assert (stream.turn.answer, stream.turn.usage.total_tokens) == ("a", 3)
+
+
+@pytest.mark.parametrize("kind", ["blocking", "awaiting"])
+def test_of_a_flood_behind_the_end_only_so_much_is_read(kind, caplog):
+    """By bytes, not only by time: whoever sends fast could fill the memory in no time."""
+    flood = chunk(delta("flood") * 500)
+    sent = 0
+
+    def answer(connection, request, number):
+        nonlocal sent
+        connection.sendall(STREAM_HEAD + chunk(CREATED + delta("a") + COMPLETED + DONE))
+        while sent < 32 << 20:
+            connection.sendall(flood)
+            sent += len(flood)
+
+    with RawServer(answer) as server:
+        options = {"base_url": server.base_url, "protocol": "v3", "max_retries": 0}
+
+        def blocking():
+            with CozeClient("pat_x", **options) as client:
+                return list(client.chat.stream(bot_id="1", user_id="u"))
+
+        async def awaiting():
+            async with AsyncCozeClient("pat_x", **options) as client:
+                return [item async for item in client.chat.stream(bot_id="1", user_id="u")]
+
+        found = blocking() if kind == "blocking" else asyncio.run(awaiting())
+        assert found[1].message_id == "m1"
+    read = len(found) * len(delta("flood"))
+    assert 1 << 20 <= read < 2 << 20
+    assert "behind the end" in caplog.text

@@ -1,5 +1,8 @@
 """Lists in pages: every item once, in whatever form the server counts them."""
 
+import asyncio
+import time
+
 import httpx
 import pytest
 
@@ -62,3 +65,23 @@ async def test_only_messages_before_a_message_are_listed_and_all_of_them(
 def test_messages_between_two_messages_cannot_be_asked_for(client):
     with pytest.raises(ValueError, match="not both"):
         client.conversations.messages.list(conversation_id="1", before_id="2", after_id="3")
+
+
+@pytest.mark.parametrize("kind", [CozeClient, AsyncCozeClient])
+def test_a_server_that_sends_one_page_for_ever_is_listed_once(kind, caplog):
+    conversations = [{"id": "1"}, {"id": "2"}]
+    page = {"code": 0, "data": {"has_more": True, "conversations": conversations}}
+    transport = httpx.MockTransport(
+        lambda _: httpx.Response(200, json=page, headers={"x-tt-logid": str(time.monotonic_ns())})
+    )
+    client = kind("pat_x", transport=transport)
+
+    async def awaiting():
+        return [each.id async for each in client.conversations.list(bot_id="1")]
+
+    if kind is CozeClient:
+        found = [each.id for each in client.conversations.list(bot_id="1")]
+    else:
+        found = asyncio.run(awaiting())
+    assert found == ["1", "2"]
+    assert "same page" in caplog.text

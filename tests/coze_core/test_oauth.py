@@ -535,8 +535,24 @@ def test_an_asynchronous_function_serves_the_awaiting_client_only(emulator):
             return await client.users.me()
 
     assert asyncio.run(main()).user_name == "emulated"
-    with CozeClient(auth=token, base_url=emulator.base_url) as client:
-        with pytest.raises(TypeError, match="AsyncCozeClient only"):
+
+
+class Promised:
+    """A token that can be awaited, though not as a coroutine."""
+
+    def __await__(self):
+        yield from ()
+        return "pat_x"
+
+
+@pytest.mark.parametrize("kind", ["function", "object"])
+def test_blocking_use_says_what_to_do_with_an_asynchronous_function(emulator, kind):
+    async def token():
+        return emulator.token
+
+    auth = token if kind == "function" else Promised
+    with CozeClient(auth=auth, base_url=emulator.base_url) as client:
+        with pytest.raises(TypeError, match=r"AsyncCozeClient only.*ainvoke.*异步方法"):
             client.users.me()
 
 

@@ -4,6 +4,7 @@ import asyncio
 import copy
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -485,6 +486,42 @@ def held(tmp_path):
     yield FileStore(path), hold
     for key in keys:
         other.unlock(key)
+
+
+_HOLDS = """
+import sys, time
+from coze_core import FileStore, OAuthToken
+store = FileStore(sys.argv[1])
+store._write = lambda text: (print("writing", flush=True), time.sleep(600))
+store.save("theirs", OAuthToken("czu_theirs", 1))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system stops no processes")
+@pytest.mark.timeout(20)
+def test_a_process_that_is_stopped_while_it_writes_holds_nobody_up_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr("coze_core.oauth._stores._WRITE_SECONDS", 0.2)
+    path = tmp_path / "tokens.json"
+    token = OAuthToken("czu_x", time.time() - 5, R0)
+    with Tokens() as tokens:
+        auth = tokens.user(token=None, store=FileStore(path))
+        FileStore(path).save(auth.key, token)
+        command = [sys.executable, "-c", _HOLDS, str(path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+            other.stdout.readline()
+            other.send_signal(signal.SIGSTOP)
+            try:
+                assert FileStore(path).load(auth.key) == token
+                with pytest.raises(TimeoutError, match=r"tokens\.json\.lock.*卡住的进程"):
+                    FileStore(path).save("ours", token)
+                with CozeClient(auth=auth) as client:
+                    with pytest.raises(TimeoutError):  # said once; the new token is in memory
+                        client.users.me()
+                    assert client.users.me().user_name == "ann"
+            finally:
+                other.kill()
+        FileStore(path).save("ours", token)
+        assert FileStore(path).load("ours") == token
 
 
 def test_a_refresh_token_is_not_spent_while_another_process_holds_its_lock(held):

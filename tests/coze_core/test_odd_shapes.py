@@ -203,3 +203,32 @@ def test_a_message_with_deep_unknown_fields_makes_a_turn():
     chat = {"code": 0, "data": CHAT | {"status": "completed"}}
     assert isinstance(turn := polled(chat, {"code": 0, "data": [message]}), Turn)
     assert turn.answer == "hi"
+
+
+@pytest.mark.parametrize("code", ["9" * 5000, "\u00b2", "soon", 1e400, [4000]])
+def test_a_workflow_may_number_its_pieces_and_failures_as_it_likes(code):
+    piece = event("Message", {"content": "a", "node_title": "A", "node_seq_id": code})
+    failed = event("Error", {"error_code": code, "error_message": "too bad"})
+    headers = {"content-type": "text/event-stream"}
+    transport = httpx.MockTransport(
+        lambda _: httpx.Response(200, headers=headers, content=piece + failed)
+    )
+    with CozeClient("pat_x", transport=transport) as client:
+        with client.workflows.stream(workflow_id="1") as stream:
+            with pytest.raises(CozeError, match="too bad") as caught:
+                for found in stream:
+                    assert found.position is None
+    assert caught.value.code is None
+
+
+@pytest.mark.parametrize("blank", [1, 2, 3, 99_999, 100_000])
+def test_any_number_of_empty_lines_stands_between_two_events(blank):
+    events = [CREATED, delta("a"), delta("b"), completed("ab"), COMPLETED, DONE]
+    # Cut behind the first empty line.
+    blocks = [part for each in events for part in (each + b"\n", b"\n" * (blank - 1))]
+    headers = {"content-type": "text/event-stream"}
+    transport = httpx.MockTransport(
+        lambda _: httpx.Response(200, headers=headers, content=filter(None, blocks))
+    )
+    with CozeClient("pat_x", transport=transport) as client:
+        assert client.chat.stream(bot_id="1", user_id="u").until_done().answer == "ab"

@@ -237,6 +237,28 @@ def test_an_agent_that_missed_its_data_asks_for_them_again(emulator, make, histo
     assert len(again.json["additional_messages"]) == (3 if history == "client" else 1)
 
 
+@pytest.mark.parametrize("history", ["client", "server"])
+def test_an_agent_whose_bot_never_calls_is_stopped(emulator, make, history):
+    async def stubborn(messages, context):
+        yield '{"setup": "Why?", "punchline": "Because."}'
+
+    made = create_agent(make(stubborn, history=history), [], response_format=ToolStrategy(Joke))
+    with pytest.raises(ValueError, match="told 3 times to call a tool"):
+        made.invoke({"messages": "Tell me a joke."})
+    assert len(emulator.requests.to("/v3/chat")) == 3
+
+
+def test_answers_of_others_are_no_refusals(make):
+    """A supervisor comes last, after those who have answered."""
+
+    async def supervises(messages, context):
+        yield '<tool_call>{"name": "weather", "arguments": {"city": "Rome"}}</tool_call>'
+
+    others = [AIMessage(f"I am {name}.", name=name) for name in ("ann", "ben", "eve", "kim")]
+    bound = make(supervises).bind_tools([weather], tool_choice="any")
+    assert bound.invoke([HumanMessage("go"), *others]).tool_calls[0]["args"] == {"city": "Rome"}
+
+
 def test_a_demand_does_not_answer_the_question_that_a_workflow_asked(emulator, make):
     model = make(both)
     facts = {"v": 1, "conversation_id": "c", "chat_id": "h", "bot_id": model.bot_id}

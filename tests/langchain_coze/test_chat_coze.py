@@ -507,6 +507,21 @@ def test_chinese_text_is_not_taken_for_a_quarter_of_its_tokens(model):
     assert len(kept) == 2
 
 
+def test_chinese_arguments_of_tools_are_counted_as_chinese_text_is(model):
+    text = "扣子智能体可以记住用户说过的话。" * 10
+    bare = AIMessage("", tool_calls=[{"name": "note", "args": {"text": ""}, "id": "1"}])
+    call = AIMessage("", tool_calls=[{"name": "note", "args": {"text": text}, "id": "1"}])
+
+    def more(of):
+        return of.get_num_tokens_from_messages([call]) - of.get_num_tokens_from_messages([bare])
+
+    assert abs(more(model) - model.get_num_tokens(text)) <= 2
+    counting = model.model_copy(
+        update={"custom_get_token_ids": lambda text: list(range(len(text)))}
+    )
+    assert more(counting) == len(text)
+
+
 def test_what_tracing_is_told(model):
     params = model._get_ls_params(stop=["x"])
     assert (params["ls_provider"], params["ls_model_type"]) == ("coze", "chat")

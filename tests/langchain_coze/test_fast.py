@@ -47,6 +47,9 @@ def test_copies_share_nothing_that_can_be_changed(copy):
     one.generation_info = {}
     assert other == validated("coze")("a", {})
     assert copy("a", {}) == other
+    assert copy("a", {}).model_dump(exclude_unset=True) == validated("coze")("a", {}).model_dump(
+        exclude_unset=True
+    )
 
 
 def test_other_classes_are_made_by_their_constructors(monkeypatch):
@@ -59,7 +62,7 @@ def test_other_classes_are_made_by_their_constructors(monkeypatch):
 
 def test_a_copied_chunk_takes_less_memory_than_a_validated_one(copy):
     """LangChain keeps every chunk until the end of its stream."""
-    assert size_of(copy) < 0.85 * size_of(validated("coze"))
+    assert size_of(copy) < 0.7 * size_of(validated("coze"))
 
 
 def size_of(make):

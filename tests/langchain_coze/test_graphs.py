@@ -24,7 +24,7 @@ from coze_core.emulator import (
     ToolCall,
     WorkflowFail,
 )
-from langchain_coze import ChatCoze, CozeToolError
+from langchain_coze import ChatCoze, CozeBotTool, CozeToolError
 
 STREAM = "/v1/workflow/stream_run"
 
@@ -320,3 +320,103 @@ def test_a_hand_made_node_goes_on_from_a_checkpointer_that_awaits(tool_of, emula
     paused = asyncio.run(step(asks_for(tool, *people)))
     said, _ = finish(lambda given: asyncio.run(step(given)), paused)
     assert said == ["Rome for Ann", "Paris for Ben", "Oslo for Eve"]
+
+
+# -- bots beside workflows that ask
+
+
+@pytest.fixture
+def counting(emulator):
+    """A bot as a tool: it counts how often it has been asked."""
+    asked = []
+
+    async def counts(messages, context):
+        asked.append(messages[-1].text)
+        number = len(asked)
+        await asyncio.sleep(0.1)  # the workflow asks meanwhile
+        yield f"{messages[-1].text} {number}"
+
+    bot = emulator.add_bot(Bot("counting", counts))
+    reached = {"api_key": emulator.token, "base_url": emulator.base_url}
+    return CozeBotTool(bot_id=bot.id, name="counting", description="Counts.", **reached)
+
+
+def both(bot, workflow, checkpointer):
+    graph = StateGraph(MessagesState)
+    graph.add_node("tools", ToolNode([bot, workflow]))
+    graph.add_edge(START, "tools")
+    return graph.compile(checkpointer=checkpointer)
+
+
+def asks_both(bot, workflow):
+    given = [(bot.name, {"message": "hi"})] * 2 + [(workflow.name, {"who": "Ann"})]
+    made = [{"name": name, "args": args, "id": f"c{n}"} for n, (name, args) in enumerate(given)]
+    return {"messages": [AIMessage("", tool_calls=made)]}
+
+
+def told_by(state):
+    return sorted(each.content for each in state["messages"] if isinstance(each, ToolMessage))
+
+
+def test_a_bot_is_not_asked_again_when_another_call_of_its_node_goes_on(
+    tool_of, emulator, run, counting
+):
+    tool = tool_of(personal_trip, inputs=WHO)
+    graph = both(counting, tool, InMemorySaver())
+    assert "__interrupt__" in run(graph, asks_both(counting, tool))
+    assert told_by(run(graph, Command(resume="Rome"))) == ["Rome for Ann", "hi 1", "hi 2"]
+    assert len(emulator.requests.to("/v3/chat")) == 2
+
+
+def test_a_bot_is_not_asked_again_in_another_process(tool_of, emulator, tmp_path, counting):
+    tool = tool_of(personal_trip, inputs=WHO)
+    config = {"configurable": {"thread_id": "1"}}
+
+    async def step(given):
+        async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "db")) as saver:
+            return await both(counting, tool, saver).ainvoke(given, config)
+
+    asyncio.run(step(asks_both(counting, tool)))
+    answered = asyncio.run(step(Command(resume="Rome")))
+    assert told_by(answered) == ["Rome for Ann", "hi 1", "hi 2"]
+    assert len(emulator.requests.to("/v3/chat")) == 2
+    again = asyncio.run(step(asks_both(counting, tool)))  # a later turn asks anew
+    assert "__interrupt__" in again
+    assert len(emulator.requests.to("/v3/chat")) == 4
+
+
+def test_what_a_bot_has_said_is_no_update_of_the_graph(emulator, tool_of, counting):
+    tool = tool_of(personal_trip, inputs=WHO)
+    graph = both(counting, tool, InMemorySaver())
+    calls = [{"name": "counting", "args": {"message": "hi"}, "id": "c"}]
+    given = {"messages": [AIMessage("", tool_calls=calls)]}
+    updates = list(graph.stream(given, {"configurable": {"thread_id": "1"}}, stream_mode="updates"))
+    assert [list(each) for each in updates] == [["tools"]]
+
+
+def test_a_node_that_blocks_its_event_loop_may_ask_a_bot(tmp_path, counting):
+    async def node(state):
+        return {"messages": [counting.invoke({"message": "hi"})]}
+
+    async def main():
+        async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "db")) as saver:
+            graph = StateGraph(MessagesState)
+            graph.add_node("node", node)
+            graph.add_edge(START, "node")
+            made = graph.compile(checkpointer=saver)
+            return await made.ainvoke({"messages": []}, {"configurable": {"thread_id": "1"}})
+
+    assert asyncio.run(main())["messages"][-1].content == "hi 1"
+
+
+def test_a_bot_is_asked_where_a_graph_does_not_tell_its_checkpoint(counting):
+    def node(state, config):
+        told = {k: v for k, v in config["configurable"].items() if k != "checkpoint_map"}
+        return {"messages": [counting.invoke({"message": "hi"}, {"configurable": told})]}
+
+    graph = StateGraph(MessagesState)
+    graph.add_node("node", node)
+    graph.add_edge(START, "node")
+    made = graph.compile(checkpointer=InMemorySaver())
+    done = made.invoke({"messages": []}, {"configurable": {"thread_id": "1"}})
+    assert done["messages"][-1].content == "hi 1"

@@ -1,12 +1,13 @@
 """Answers as data."""
 
 import json
+from datetime import date
 from typing import TypedDict
 
 import pytest
 from langchain_core.exceptions import OutputParserException
 from langchain_core.runnables import RunnableBinding
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.v1 import BaseModel as OldBaseModel
 
 from coze_core.emulator import Delta, ToolCall
@@ -97,6 +98,34 @@ def test_an_answer_that_does_not_fit_is_asked_for_once_more(emulator, make, bad)
     assert model.invoke("Who?") == Person(name="Ada", age=36)
     _first, second = emulator.requests.to("/v3/chat")
     assert "cannot be used" in second.json["additional_messages"][0]["content"]
+
+
+LAX = '{"name": "Ada", "age": "36"}'
+
+
+def test_what_the_class_takes_is_not_asked_for_once_more(emulator, make):
+    model = make(says(LAX)).with_structured_output(Person)
+    assert model.invoke("Who?") == Person(name="Ada", age=36)
+    assert list(model.stream("Who?")) == [Person(name="Ada", age=36)]
+    assert len(emulator.requests.to("/v3/chat")) == 2
+
+
+@pytest.mark.parametrize("schema", [Typed, SCHEMA])
+def test_a_schema_without_a_class_is_taken_at_its_word(emulator, make, schema):
+    model = make(says(LAX, ADA)).with_structured_output(schema)
+    assert model.invoke("Who?") == json.loads(ADA)
+    assert len(emulator.requests.to("/v3/chat")) == 2
+
+
+def test_a_strict_class_takes_what_json_can_say(emulator, make):
+    class Born(BaseModel):
+        model_config = ConfigDict(strict=True)
+
+        day: date
+
+    model = make(says('{"day": "1815-12-10"}')).with_structured_output(Born)
+    assert model.invoke("When?") == Born(day=date(1815, 12, 10))
+    assert len(emulator.requests.to("/v3/chat")) == 1
 
 
 def test_words_instead_of_data_are_asked_for_again_even_in_a_stream(make):

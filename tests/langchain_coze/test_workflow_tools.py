@@ -525,11 +525,13 @@ def test_a_bot_that_needs_local_tools_says_so(bot_tool, emulator):
         bot_tool("wants").invoke({"message": "x"})
 
 
-def test_a_bot_that_is_not_there_is_a_tool_exception(bot_tool, emulator):
+@pytest.mark.parametrize("way", ["blocking", "awaiting"])
+def test_a_bot_that_is_not_there_is_a_tool_exception(bot_tool, emulator, way):
     tool = bot_tool()
     tool.bot_id = "1"
+    given = {"message": "x"}
     with pytest.raises(ToolException, match="does not exist"):
-        tool.invoke({"message": "x"})
+        tool.invoke(given) if way == "blocking" else asyncio.run(tool.ainvoke(given))
 
 
 @pytest.mark.parametrize("name", ["user name", "class", "_x", "schema", "config", "self", "1st"])

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+from datetime import date
 
 import pytest
 from llama_index.core import Document, MockEmbedding, Settings, SummaryIndex, VectorStoreIndex
@@ -31,7 +32,7 @@ from llama_index.core.schema import NodeWithScore, TextNode
 from llama_index.core.selectors import LLMSingleSelector
 from llama_index.core.tools import QueryEngineTool
 from llama_index.core.types import PydanticProgramMode
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from coze_core.emulator import Audio, Delta
 
@@ -230,6 +231,27 @@ def test_data_that_do_not_fit_are_asked_for_once_more(emulator, make):
         llm.structured_predict(Person, PROMPT, text="x")
     assert llm.structured_predict(Person, PROMPT, text="x").age == 36
     assert len(chats(emulator)) == 3
+
+
+@pytest.mark.parametrize(
+    ("strict", "answer"),
+    [(False, '{"day": 0, "age": "36"}'), (True, '{"day": "1970-01-01", "age": 36}')],
+)
+def test_what_the_class_takes_is_not_asked_for_once_more(emulator, make, strict, answer):
+    class Born(BaseModel):
+        model_config = ConfigDict(strict=strict)
+
+        day: date
+        age: int
+
+    async def bot(messages, context):
+        yield answer
+
+    born = Born(day=date(1970, 1, 1), age=36)
+    llm = make(bot)
+    assert llm.structured_predict(Born, PROMPT, text="x") == born
+    assert list(llm.stream_structured_predict(Born, PROMPT, text="x"))[-1] == born
+    assert len(chats(emulator)) == 2
 
 
 def test_programs_of_llamaindex_work_too(make):

@@ -10,6 +10,7 @@ from urllib.parse import urljoin, urlsplit
 from coze_core._call import Call, Reply
 from coze_core._errors import APITimeoutError, CozeError
 from coze_core._flow import send
+from coze_core._values import whole_number
 from coze_core.cli._doctor.patient import Patient
 from coze_core.cli._doctor.result import Result, failed, ok
 from coze_core.cli._doctor.tls import judge_certificate
@@ -66,13 +67,12 @@ def probe(patient: Patient) -> Served:
 
 def _served(reply: Reply, base_url: str, seconds: float) -> Served:
     payload = reply.payload if isinstance(reply.payload, dict) else {}
-    code = payload.get("code")
     head = reply.body[:200].lstrip().lower()
     message = str(payload.get("msg") or "")
     location = reply.headers.get("location", "")
     return Served(
         status=reply.status_code,
-        code=int(str(code)) if str(code).lstrip("-").isdigit() else None,
+        code=whole_number(payload.get("code")),
         message=message,
         html="html" in reply.headers.get("content-type", "") or head.startswith((b"<!", b"<html")),
         location=urljoin(f"{base_url}{PROBE}", location) if location else "",
