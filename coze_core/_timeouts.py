@@ -72,8 +72,11 @@ class Timeouts:
         if isinstance(value, int | float):
             return cls(value, value, value, value, max(value, cls().idle))
         if isinstance(value, SomeTimeout):
-            waits = (value.connect, value.read, value.write, value.pool)
-            return cls(*(math.inf if wait is None else wait for wait in waits))
+            waits = [
+                math.inf if wait is None else wait
+                for wait in (value.connect, value.read, value.write, value.pool)
+            ]
+            return cls(*waits, max(waits[1], cls().idle))  # heartbeats are no less than silence
         raise TypeError(
             f"timeout must be seconds, Timeouts or httpx.Timeout, not {type(value).__name__}"
         )

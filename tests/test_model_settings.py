@@ -264,6 +264,6 @@ def test_what_is_set_where_the_bot_is_made_is_taken_without_a_word(kind, emulato
 @both
 def test_a_timeout_may_be_that_of_the_http_library(kind):
     model = kind(bot_id="7", api_key="x", timeout=httpx.Timeout(3, read=None))
-    assert model.timeout == Timeouts(connect=3, read=math.inf, write=3, pool=3)
+    assert model.timeout == Timeouts(3, math.inf, 3, 3, idle=math.inf)
     with pytest.raises(ValidationError):
         kind(bot_id="7", api_key="x", timeout="soon")

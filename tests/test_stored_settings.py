@@ -79,7 +79,7 @@ def test_a_timeout_of_the_http_library_may_be_set_later(kind, stored, monkeypatc
     twin = model.model_copy(update={"timeout": httpx.Timeout(4)})
     model.timeout = httpx.Timeout(3, read=None)
     for each, timeout in (
-        (model, Timeouts(connect=3, read=math.inf, write=3, pool=3)),
+        (model, Timeouts(3, math.inf, 3, 3, idle=math.inf)),
         (twin, Timeouts(connect=4, read=4, write=4, pool=4)),
     ):
         assert each.timeout == stored(each).timeout == timeout

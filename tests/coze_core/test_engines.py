@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import math
 import socket
 import ssl
 import threading
@@ -303,6 +304,14 @@ def test_an_engine_that_cannot_be_had_is_refused_at_once(monkeypatch):
     monkeypatch.setenv("COZE_HTTP_ENGINE", "curl")
     with pytest.raises(ValueError, match="COZE_HTTP_ENGINE must be"):
         AsyncCozeClient("pat_x")
+
+
+@pytest.mark.parametrize(
+    ("timeout", "idle"),
+    [(httpx.Timeout(5), 600), (httpx.Timeout(1200), 1200), (httpx.Timeout(5, read=None), math.inf)],
+)
+def test_heartbeats_may_go_on_for_as_long_as_silence(timeout, idle):
+    assert Timeouts.of(timeout).idle == idle
 
 
 @pytest.mark.parametrize("timeout", [httpx.Timeout(None), httpx.Timeout(5, read=None)])
