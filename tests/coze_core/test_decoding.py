@@ -187,3 +187,11 @@ def test_text_that_looks_like_a_number_of_an_event_stays():
     found += decoder.feed(b'ntent":"')
     found += decoder.feed(b'id:7","x":1}\n\n')
     assert [event.content for event in found] == ["a", "id:7"]
+
+
+def test_little_is_spent_on_deltas_that_have_nothing_in_common():
+    """Seen as function calls for each of them, in a short answer and in a long one."""
+    few, many = (
+        b"".join(delta(f"{n} ", created_at=n) for n in range(count)) for count in (10, 1000)
+    )
+    assert calls_made_for(few, 4096) < 2 * calls_made_for(many, 4096)
