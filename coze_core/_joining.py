@@ -13,6 +13,7 @@ Blocking and awaiting side by side; what there is to know of HTTP is in `Joiner`
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import httpcore
@@ -21,6 +22,7 @@ _MAX_HEAD: Final = 64 * 1024  # bytes that are looked through for the end of a h
 _MAX_SIZE: Final = 15  # digits; no chunk is that long
 _NO_BODY: Final = frozenset({204, 304})
 _END: Final = b"\r\n\r\n"
+_BLANK_LINE: Final = re.compile(rb"\n\r?\n")  # as the library takes it, which is less strict
 _MAX_COPY: Final = 64 * 1024  # a body that is larger is not copied for the sake of one write
 
 
@@ -135,14 +137,15 @@ class Joiner:
 
     def _last(self, data: bytes) -> bytes:
         """Take the end of a chunked body: an empty chunk, and headers that may follow it."""
-        end = data.find(_END)
-        if end < 0:
+        blank = _BLANK_LINE.search(data)
+        if blank is None:
             if len(data) > _MAX_HEAD:
                 return self._give_up(data)
             self._held = data
             return b""
         self._in_chunks = False
-        return data if end + len(_END) == len(data) else self._give_up(data)
+        clean = blank.end() == len(data) and data.endswith(_END)
+        return data if clean else self._give_up(data)
 
 
 def _whole_chunk(data: bytes) -> bool:

@@ -111,6 +111,17 @@ def test_a_stream_read_in_pieces_of_any_size_comes_out_whole(size):
     assert told[:2] == [(200, "".join(WORDS).encode()), ()]  # and no headers at its end
 
 
+@pytest.mark.parametrize(
+    "end", [b"0\r\n\n", b"0\r\nX: 1\n\r\n", b"0\r\nX: 1\n\n", b"0\r\n\nHTTP/1.1 200 OK\r\n\r\n"]
+)
+@pytest.mark.parametrize("size", [1, 3, 200])
+def test_an_end_that_only_the_library_takes_for_one_is_not_kept_from_it(end, size):
+    wire = HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk(b"a") + end
+    reads = [wire[at : at + size] for at in range(0, len(wire), size)]
+    joiner = Joiner()
+    assert judged([part for read in reads if (part := joiner.feed(read))]) == judged(reads)
+
+
 def answer(connection, request, number):
     connection.sendall(
         STREAM_HEAD
