@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Final, Protocol
 
 from coze_core._errors import ProtocolError
 from coze_core._events import MessageDelta
 from coze_core._mending import Mender, PieceOf
 from coze_core._reader import AnyChatEvent, ChatEventReader
 from coze_core._sse import ServerSentEvent, SSEDecoder
+
+# A line with an id behind another line: the line end before it goes with it.
+_ID_LINE: Final = re.compile(rb"\nid:[^\n]*(?=\n)")
+_LINES: Final = 3  # of an event without its number, the empty one included
 
 
 class Reader(Protocol):
@@ -52,11 +57,12 @@ class ChatEventDecoder:
         []
     """
 
-    __slots__ = ("_frames", "_mender", "_reader", "failure")
+    __slots__ = ("_frames", "_ids", "_mender", "_reader", "failure")
 
     def __init__(self, reader: Reader | None = None) -> None:
         self.failure: ProtocolError | None = None
         self._frames = SSEDecoder()
+        self._ids = False  # events begin with a line that numbers them
         self._reader: Reader = ChatEventReader() if reader is None else reader
         self._mender = Mender(self._reader.piece_of)
 
@@ -88,6 +94,8 @@ class ChatEventDecoder:
         """
         frames = self._frames
         block = frames.plain(block)
+        if self._ids or block[:3] == b"id:":
+            block = self._without_ids(block)
         begun: list[AnyChatEvent] = []
         if frames.pending:
             cut = block.find(b"\n\n") + 2
@@ -105,6 +113,19 @@ class ChatEventDecoder:
         if used < len(block):
             self._events(block[used:])  # none is complete
         return begun, run
+
+    def _without_ids(self, block: bytes) -> bytes:
+        """Take out the lines that number events: no chat event has a number (section 3.1).
+
+        The deltas of one read can then be split in one pass. A line that the block cuts stays.
+        """
+        if not self._frames.pending and block[:3] == b"id:":
+            self._ids = True
+            block = block[block.find(b"\n") + 1 :]
+        # One event has no second number; to count its lines is quicker than to look for one.
+        if self._ids and block.count(b"\n") > _LINES:
+            block = _ID_LINE.sub(b"", block)
+        return block
 
     def _events(self, block: bytes) -> list[AnyChatEvent]:
         try:

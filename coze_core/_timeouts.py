@@ -72,11 +72,10 @@ class Timeouts:
         if isinstance(value, int | float):
             return cls(value, value, value, value, max(value, cls().idle))
         if isinstance(value, SomeTimeout):
-            waits = [
-                math.inf if wait is None else wait
-                for wait in (value.connect, value.read, value.write, value.pool)
-            ]
-            return cls(*waits, max(waits[1], cls().idle))  # heartbeats are no less than silence
+            told = (value.connect, value.read, value.write, value.pool)
+            connect, read, write, pool = (math.inf if wait is None else wait for wait in told)
+            # Heartbeats may go on for no less than silence.
+            return cls(connect, read, write, pool, max(read, cls().idle))
         raise TypeError(
             f"timeout must be seconds, Timeouts or httpx.Timeout, not {type(value).__name__}"
         )

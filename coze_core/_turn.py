@@ -376,7 +376,9 @@ class Turn:
         self._learn_where(wire_id(fields.get("conversation_id")), wire_id(fields.get("bot_id")))
         self.created_at = whole_number(fields.get("created_at")) or self.created_at
         usage = fields.get("usage")
-        known = Usage.model_validate(usage) if isinstance(usage, Mapping) else None
+        # Zeros stand for "not yet" (section 3.3), which nearly every event says.
+        counted = isinstance(usage, Mapping) and any(usage.values())
+        known = Usage.model_validate(usage) if counted else None
         self._stands_at(status, known)
         self.tool_calls = []
 

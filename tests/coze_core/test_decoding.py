@@ -1,6 +1,7 @@
 """One decoder takes the bytes of a chat stream, however a server writes them, and gives events."""
 
 import json
+import sys
 
 import pytest
 from hypothesis import given
@@ -20,18 +21,20 @@ FRAME = {"id": "1", "role": "assistant", "type": "answer"}
     st.booleans(),
     st.booleans(),
     st.sampled_from([(",", ":"), (", ", ": ")]),
+    st.sampled_from(["none", "all", "some"]),
 )
 def test_every_way_of_writing_deltas_gives_the_same_events(
-    pieces, cuts, newline, space, ascii_only, separators
+    pieces, cuts, newline, space, ascii_only, separators, ids
 ):
-    """Thoughts and answers, raw and escaped, with spaces and without, cut anywhere."""
+    """Thoughts and answers, raw and escaped, with spaces and ids and without, cut anywhere."""
     wire = b""
-    for text, thinks in pieces:
+    for n, (text, thinks) in enumerate(pieces):
         said = {"content": "", "reasoning_content": text} if thinks else {"content": text}
         data = json.dumps(
             {**FRAME, **said, "chat_id": "c"}, ensure_ascii=ascii_only, separators=separators
         )
-        wire += encode_event(NAME, data, newline=newline, space=space)
+        number = str(n) if ids == "all" or (ids == "some" and n % 3 == 0) else None
+        wire += encode_event(NAME, data, id=number, newline=newline, space=space)
     decoder, found, start = ChatEventDecoder(), [], 0
     for cut in [*sorted(cuts), len(wire)]:
         found += decoder.feed(wire[start:cut])
@@ -154,3 +157,83 @@ def test_a_time_stamp_that_changes_now_and_then_does_not_stop_the_short_cut(seco
             frames.add(event.frame)
     assert turn.answer == "".join(f"{n} " for n in range(400))
     assert len(frames) < 400 / seconds
+
+
+def calls_made_for(wire, block):
+    """Return how many Python functions are called for each event of a stream."""
+    decoder, events, calls = ChatEventDecoder(), 0, 0
+
+    def count(frame, what, argument):
+        nonlocal calls
+        calls += what == "call"
+
+    sys.setprofile(count)
+    try:
+        for start in range(0, len(wire), block):
+            events += len(decoder.feed(wire[start : start + block]))
+    finally:
+        sys.setprofile(None)
+    return calls / events
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("space", [True, False])
+@pytest.mark.parametrize("block", [4000, 4096])
+def test_numbered_events_take_the_short_cut_too(newline, space, block):
+    """As Studio numbers those of chatflows: one call an event makes its delta, few do the rest."""
+
+    def wire(*, numbered):
+        return b"".join(
+            encode_event(
+                NAME,
+                json.dumps({**FRAME, "content": f"{n} "}),
+                id=str(n) if numbered else None,
+                newline=newline,
+                space=space,
+            )
+            for n in range(1000)
+        )
+
+    assert calls_made_for(wire(numbered=True), block) < 1.5 * calls_made_for(
+        wire(numbered=False), block
+    )
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        b"id:1\nid:2\n" + delta("a") + b"id:3\n\n" + delta("b"),
+        b"id:1\n" + delta("a") + delta("b").replace(b"\ndata", b"\nid:2\ndata"),
+        b"id:1\n" + delta("a") + delta("b")[:-1] + b"id:2\n\n",
+        b"id:1\n" + delta("a") + b"id\nid:\n: id:\n" + delta("b"),
+    ],
+    ids=["alone", "between", "behind", "without a number"],
+)
+def test_numbers_may_stand_anywhere(wire):
+    for size in range(1, len(wire) + 1):
+        decoder, found = ChatEventDecoder(), []
+        for start in range(0, len(wire), size):
+            found += decoder.feed(wire[start : start + size])
+        found += decoder.close()
+        assert [event.content for event in found] == ["a", "b"]
+
+
+def test_text_that_looks_like_a_number_of_an_event_stays():
+    """Data of several lines, as Studio writes it (section 3.1)."""
+    decoder = ChatEventDecoder()
+    wire = b'id:1\nevent:conversation.message.delta\ndata:{"content":\ndata:"id:5"}\n\n'
+    [event] = decoder.feed(wire)
+    assert event.content == "id:5"
+    decoder = ChatEventDecoder()
+    found = decoder.feed(b"id:1\n" + delta("a") + b'event:conversation.message.delta\ndata:{"co')
+    found += decoder.feed(b'ntent":"')
+    found += decoder.feed(b'id:7","x":1}\n\n')
+    assert [event.content for event in found] == ["a", "id:7"]
+
+
+def test_little_is_spent_on_deltas_that_have_nothing_in_common():
+    """Seen as function calls for each of them, in a short answer and in a long one."""
+    few, many = (
+        b"".join(delta(f"{n} ", created_at=n) for n in range(count)) for count in (10, 1000)
+    )
+    assert calls_made_for(few, 4096) < 2 * calls_made_for(many, 4096)

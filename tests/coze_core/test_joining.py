@@ -1,13 +1,14 @@
 """HTTP chunks that arrive together are joined below the HTTP library, and nothing else changes."""
 
 import h11
+import httpcore
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire import COMPLETED, CREATED, DONE, END, STREAM_HEAD, RawServer, chunk, completed, delta
 
 from coze_core import APIConnectionError, AsyncCozeClient, CozeClient, IncompleteStreamError
-from coze_core._joining import Joiner
+from coze_core._joining import AsyncJoiningBackend, Joiner, JoiningBackend
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 WORDS = [f" w{n}" for n in range(50)]
@@ -124,6 +125,17 @@ def test_a_stream_read_in_pieces_of_any_size_comes_out_whole(size):
     assert told[:2] == [(200, "".join(WORDS).encode()), ()]  # and no headers at its end
 
 
+@pytest.mark.parametrize(
+    "end", [b"0\r\n\n", b"0\r\nX: 1\n\r\n", b"0\r\nX: 1\n\n", b"0\r\n\nHTTP/1.1 200 OK\r\n\r\n"]
+)
+@pytest.mark.parametrize("size", [1, 3, 200])
+def test_an_end_that_only_the_library_takes_for_one_is_not_kept_from_it(end, size):
+    wire = HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk(b"a") + end
+    reads = [wire[at : at + size] for at in range(0, len(wire), size)]
+    joiner = Joiner()
+    assert judged([part for read in reads if (part := joiner.feed(read))]) == judged(reads)
+
+
 def answer(connection, request, number):
     connection.sendall(
         STREAM_HEAD
@@ -206,3 +218,83 @@ def test_broken_framing_is_an_error_and_never_a_short_answer(broken):
     ):
         client.chat.stream(bot_id="1", user_id="u", cancel_on_close=False).until_done()
     assert caught.value.turn.answer == "a"
+
+
+EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+class Recorder(httpcore.MockBackend):
+    """Keeps what was written."""
+
+    def __init__(self):
+        super().__init__([EMPTY, EMPTY])
+        self.writes = []
+
+    def connect_tcp(self, *args, **options):
+        stream = super().connect_tcp(*args, **options)
+        stream.write = lambda data, timeout=None: self.writes.append(data)
+        return stream
+
+
+class AsyncRecorder(httpcore.AsyncMockBackend):
+    """Keeps what was written."""
+
+    def __init__(self):
+        super().__init__([EMPTY, EMPTY])
+        self.writes = []
+
+    async def connect_tcp(self, *args, **options):
+        stream = await super().connect_tcp(*args, **options)
+
+        async def write(data, timeout=None):
+            self.writes.append(data)
+
+        stream.write = write
+        return stream
+
+
+bodies_sent = pytest.mark.parametrize(
+    ("content", "writes"),
+    [
+        ([b'{"stream":true}'], 1),
+        ([], 1),
+        ([b"x" * 100_000], 2),  # not copied for the sake of one write
+        ([b"ends like a head\r\n\r\n"], 1),
+        ([b"a\r\n\r\n", b"b\r\n\r\n", b"c"], 2),  # what ends so waits for what follows
+    ],
+    ids=["small", "none", "large", "like a head", "parts"],
+)
+
+
+async def awaited(content):
+    for part in content:
+        yield part
+
+
+@bodies_sent
+def test_a_request_is_written_in_one_go(content, writes):
+    recorder = Recorder()
+    headers = {"Host": "x", "Content-Length": str(len(b"".join(content)))}
+    with httpcore.ConnectionPool(network_backend=JoiningBackend(recorder)) as pool:
+        for _ in range(2):  # on one connection
+            recorder.writes.clear()
+            pool.request("POST", "http://x/", headers=headers, content=content)
+            head, _, body = b"".join(recorder.writes).partition(b"\r\n\r\n")
+            assert head.startswith(b"POST / HTTP/1.1\r\n")
+            assert body == b"".join(content)
+            assert len(recorder.writes) == writes
+
+
+@pytest.mark.anyio
+@bodies_sent
+async def test_so_it_is_for_those_who_await(content, writes):
+    recorder = AsyncRecorder()
+    headers = {"Host": "x", "Content-Length": str(len(b"".join(content)))}
+    async with httpcore.AsyncConnectionPool(network_backend=AsyncJoiningBackend(recorder)) as pool:
+        for _ in range(2):
+            recorder.writes.clear()
+            await pool.request("POST", "http://x/", headers=headers, content=awaited(content))
+            head, _, body = b"".join(recorder.writes).partition(b"\r\n\r\n")
+            assert head.startswith(b"POST / HTTP/1.1\r\n")
+            assert body == b"".join(content)
+            assert len(recorder.writes) == writes
