@@ -43,12 +43,15 @@ class NodeRun:
         self.reading = threading.Lock()
         self.reading_async = asyncio.Lock()
 
-    def attempt(self, pad: object) -> Attempt:
-        each = self.newest
+    def attempt(self, pad: object, number: int) -> Attempt:
+        """Return the attempt with this pad; refuse calls that begin when it is over."""
+        newest = each = self.newest
         while each is not None and each.pad is not pad:
             each = each.before
-        if each is None:
-            each = self.newest = Attempt(self, pad, self.newest)
+        if each is None and (newest is None or number >= newest.number):
+            each = newest = self.newest = Attempt(self, pad, number)
+        if each is None or each is not newest:
+            raise CozeToolError("the attempt of the node that makes this call is over")
         return each
 
     def learn(self, outcomes: list[tuple[str, Any]]) -> None:
@@ -73,15 +76,17 @@ class Attempt:
     Attributes:
         run: The node's run.
         pad: What LangGraph makes anew for each attempt.
+        number: Its number; later ones have none that is smaller.
         before: The attempt before.
         at_work: How many calls have begun, and neither ended nor come to a question.
         paused: The interrupt, once the node is paused.
     """
 
-    def __init__(self, run: NodeRun, pad: object, before: Attempt | None) -> None:
+    def __init__(self, run: NodeRun, pad: object, number: int) -> None:
         self.run = run
         self.pad = pad
-        self.before = before
+        self.number = number
+        self.before = run.newest
         self.at_work = 0
         self.paused: BaseException | None = None
         self._pausing: BaseException | None = None
@@ -90,8 +95,6 @@ class Attempt:
 
     def enter(self) -> None:
         """Begin a call."""
-        if self.run.newest is not self:
-            raise CozeToolError("the attempt of the node that makes this call is over")
         if self.paused is not None:  # this call begins when the node goes on
             raise type(self.paused)(*self.paused.args)
         self.at_work += 1
@@ -196,7 +199,7 @@ def call_in(config: RunnableConfig, *, must_keep: bool = False) -> Iterator[Call
     with _GUARD:
         run = _RUNS.setdefault(id(counter), NodeRun(counter))
         _RUNS.move_to_end(id(counter))
-        attempt = run.attempt(pad)
+        attempt = run.attempt(pad, graph.attempt_number(config))
         attempt.enter()
         _forget()
     call = Call(attempt, config, must_keep=must_keep)

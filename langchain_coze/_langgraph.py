@@ -17,6 +17,7 @@ from coze_core.dialog import addressed
 _IN_A_GRAPH: Final = "__pregel_call"
 CHECKPOINTER: Final = "__pregel_checkpointer"
 _SCRATCHPAD: Final = "__pregel_scratchpad"  # of a node: the answers that have come so far
+_RUNTIME: Final = "__pregel_runtime"
 _GUARD: Final = threading.Lock()
 
 
@@ -40,6 +41,12 @@ def thread_of(config: RunnableConfig | None) -> str | None:
 def pad_of(config: RunnableConfig | None) -> object:
     """Return what a graph has made for this attempt of the node that calls us, or None."""
     return (config or {}).get("configurable", {}).get(_SCRATCHPAD) if in_graph(config) else None
+
+
+def attempt_number(config: RunnableConfig) -> int:
+    """Return which attempt of the node calls us; 0 where LangGraph does not tell."""
+    runtime = config.get("configurable", {}).get(_RUNTIME)
+    return int(getattr(getattr(runtime, "execution_info", None), "node_attempt", 0))
 
 
 def interrupts() -> type[BaseException]:

@@ -263,9 +263,56 @@ def test_a_retry_asks_what_the_attempt_before_has_come_to(tool_of, emulator):
     assert len(emulator.requests.to(STREAM)) == len(emulator.requests.to(RESUME)) == 1
 
 
-def test_many_nodes_at_work_at_once_do_not_forget_one_another(tool_of, emulator):
-    tool = tool_of(trip, inputs=WHO)
-    graph = graph_of(ToolNode([tool]), InMemorySaver())
+def test_a_call_that_begins_after_its_attempt_is_not_run(tool_of, emulator):
+    tool = tool_of(slow, inputs=WHO)
+    delays = iter([0.2, 0, 0])  # the first is over when it begins
+    failures = iter([ConnectionError("another call has failed")])
+
+    async def call(given):
+        await asyncio.sleep(next(delays))
+        return await tool.ainvoke(given)
+
+    async def other():
+        for failure in failures:
+            raise failure
+
+    async def node(state):
+        first, second = calls_of(state)
+        told, _ = await asyncio.gather(call(first), other())
+        return {"messages": [told, await call(second)]}
+
+    again = RetryPolicy(initial_interval=0.01, jitter=False)
+    graph = graph_of(node, InMemorySaver(), retry_policy=again)
+    state = asyncio.run(graph.ainvoke(asks_for(tool, "Ann", "Ben"), THREAD))
+    assert told_by(state) == ["hello Ann", "hello Ben"]
+    assert len(emulator.requests.to(STREAM)) == 2
+
+
+async def unhurried(inputs, _):
+    if inputs["who"] == "Ben":
+        await asyncio.sleep(2)
+    city = yield Ask(f"Where to, {inputs['who']}?")
+    yield Output({"output": f"{city} for {inputs['who']}"})
+
+
+def test_many_nodes_at_work_at_once_are_all_remembered(tool_of, emulator):
+    tool = tool_of(unhurried, inputs=WHO)
+    many, begun = 280, []
+
+    async def ann(call):
+        while len(begun) < many:
+            await asyncio.sleep(0.05)
+        return await tool.ainvoke(call)
+
+    async def ben(call):
+        begun.append(call)
+        return await tool.ainvoke(call)
+
+    async def node(state):
+        first, second = calls_of(state)
+        return {"messages": await asyncio.gather(ann(first), ben(second))}
+
+    graph = graph_of(node, InMemorySaver())
 
     async def one(number):
         thread = {"configurable": {"thread_id": str(number)}}
@@ -275,10 +322,10 @@ def test_many_nodes_at_work_at_once_do_not_forget_one_another(tool_of, emulator)
         return told_by(state)
 
     async def main():
-        return await asyncio.gather(*[one(number) for number in range(280)])
+        return await asyncio.gather(*[one(number) for number in range(many)])
 
     assert all(each == GOING for each in asyncio.run(main()))
-    assert len(emulator.requests.to(STREAM)) == len(emulator.requests.to(RESUME)) == 560
+    assert len(emulator.requests.to(STREAM)) == len(emulator.requests.to(RESUME)) == 2 * many
 
 
 # -- nodes that block their event loop
@@ -314,3 +361,19 @@ def test_what_a_checkpointer_that_awaits_could_not_keep_is_not_run(tool_of, emul
 
     assert asyncio.run(main(in_a_thread)) == ["Rome for Ann"]
     assert len(emulator.requests.to(STREAM)) == len(emulator.requests.to(RESUME)) == 1
+
+
+def test_a_pause_that_blocks_its_event_loop_does_not_wait_for_it(tool_of):
+    asking, other = tool_of(trip, inputs=WHO), tool_of(slow, inputs=WHO)
+
+    async def node(state):
+        async def blocks(call):
+            await asyncio.sleep(0.1)  # the other one has begun
+            return asking.invoke(call)
+
+        [call] = calls_of(state)
+        await asyncio.gather(other.ainvoke({"who": "Ben"}), blocks(call))
+
+    graph = graph_of(node, InMemorySaver())
+    state = asyncio.run(graph.ainvoke(asks_for(asking, "Ann"), THREAD))
+    assert state["__interrupt__"][0].value["text"] == "Where to, Ann?"
