@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, PrivateAttr
 
 from coze_core import CozeError
 from langchain_coze import _langgraph as graph
+from langchain_coze._attempts import call_in
 from langchain_coze._connection import Connection
 from langchain_coze._errors import tool_error
 from langchain_coze._kept_answers import kept, kept_async
@@ -117,7 +118,8 @@ class CozeBotTool(Connection, BaseTool):
             return self._told(stream.turn)
 
         # A node that makes several calls at once makes all of them anew when one was paused.
-        told = kept(self.name, [self.bot_id, message], config, work)
+        with call_in(config) as call:
+            told = kept(call, self.name, [self.bot_id, message], work)
         return self._remembered(told, config)
 
     async def _arun(self, message: str, *, config: RunnableConfig) -> tuple[str, dict[str, Any]]:
@@ -131,5 +133,6 @@ class CozeBotTool(Connection, BaseTool):
                 raise tool_error(error) from error
             return self._told(stream.turn)
 
-        told = await kept_async(self.name, [self.bot_id, message], config, work)
+        with call_in(config) as call:
+            told = await kept_async(call, self.name, [self.bot_id, message], work)
         return self._remembered(told, config)

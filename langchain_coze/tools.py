@@ -25,9 +25,10 @@ from coze_core.dialog import (
     tool_name,
 )
 from langchain_coze import _langgraph as graph
+from langchain_coze._attempts import Call, call_in
 from langchain_coze._connection import Connection
 from langchain_coze._errors import CozeToolError, tool_error
-from langchain_coze._kept_answers import finished
+from langchain_coze._kept_answers import kept, kept_async
 
 PROGRESS: Final = "coze_workflow_progress"
 _CONNECTION: Final = frozenset(Connection.model_fields) | {"token"}
@@ -182,37 +183,35 @@ class CozeWorkflowTool(Connection, BaseTool):
     # -- blocking
 
     def _run(self, *, config: RunnableConfig, **arguments: Any) -> tuple[str, RunRecord]:
-        call = self._call(arguments)
-        in_graph = graph.in_graph(config)
+        wanted = self._call(arguments)
         after: tuple[RunRecord, object] | None = None
-        while True:
-            record = self._stretch(call, after, in_graph=in_graph)
-            if record["interrupt"] is None:
-                return record["text"], record
-            question = question_of(record)
-            pausing = graph.can_pause(config)
-            answer = graph.ask(question) if pausing else self._answer(question)
-            after = record, answer
+        with call_in(config, must_keep=True) as call:
+            while True:
+                record = self._stretch(call, wanted, after)
+                if record["interrupt"] is None:
+                    return record["text"], record
+                question = question_of(record)
+                if call is not None and graph.can_pause(config):
+                    answer = call.ask(question)
+                else:
+                    answer = self._answer(question)
+                after = record, answer
 
     def _stretch(
-        self,
-        call: WorkflowCall,
-        after: tuple[RunRecord, object] | None,
-        *,
-        in_graph: bool,
+        self, call: Call | None, wanted: WorkflowCall, after: tuple[RunRecord, object] | None
     ) -> RunRecord:
         def work() -> RunRecord:
             def tell(news: dict[str, Any]) -> None:
                 dispatch_custom_event(PROGRESS, news)
-                if in_graph:
+                if call is not None:
                     graph.tell(news)
 
             try:
-                return stretch(self.client, call, after=after, on_progress=tell)
+                return stretch(self.client, wanted, after=after, on_progress=tell)
             except CozeError as error:
                 raise tool_error(error) from error
 
-        return graph.once(self.name, _about(call, after), work) if in_graph else work()
+        return kept(call, self.name, _about(wanted, after), work)
 
     def _answer(self, question: WorkflowQuestion) -> object:
         if self.on_question is None:
@@ -226,42 +225,35 @@ class CozeWorkflowTool(Connection, BaseTool):
     # -- awaiting
 
     async def _arun(self, *, config: RunnableConfig, **arguments: Any) -> tuple[str, RunRecord]:
-        call = self._call(arguments)
-        in_graph = graph.in_graph(config)
+        wanted = self._call(arguments)
         after: tuple[RunRecord, object] | None = None
-        while True:
-            record = await self._astretch(call, after, in_graph=in_graph)
-            if record["interrupt"] is None:
-                return record["text"], record
-            question = question_of(record)
-            if graph.can_pause(config):
-                await finished()
-                answer = graph.ask(question)
-            else:
-                answer = await self._aanswer(question)
-            after = record, answer
+        with call_in(config, must_keep=True) as call:
+            while True:
+                record = await self._astretch(call, wanted, after)
+                if record["interrupt"] is None:
+                    return record["text"], record
+                question = question_of(record)
+                if call is not None and graph.can_pause(config):
+                    answer = await call.ask_async(question)
+                else:
+                    answer = await self._aanswer(question)
+                after = record, answer
 
     async def _astretch(
-        self,
-        call: WorkflowCall,
-        after: tuple[RunRecord, object] | None,
-        *,
-        in_graph: bool,
+        self, call: Call | None, wanted: WorkflowCall, after: tuple[RunRecord, object] | None
     ) -> RunRecord:
         async def work() -> RunRecord:
             async def tell(news: dict[str, Any]) -> None:
                 await adispatch_custom_event(PROGRESS, news)
-                if in_graph:
+                if call is not None:
                     graph.tell(news)
 
             try:
-                return await stretch_async(self.async_client, call, after=after, on_progress=tell)
+                return await stretch_async(self.async_client, wanted, after=after, on_progress=tell)
             except CozeError as error:
                 raise tool_error(error) from error
 
-        if not in_graph:
-            return await work()
-        return await graph.once_async(self.name, _about(call, after), work)
+        return await kept_async(call, self.name, _about(wanted, after), work)
 
     async def _aanswer(self, question: WorkflowQuestion) -> object:
         if self.on_question is None:
