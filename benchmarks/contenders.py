@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import os
 import statistics
 import sys
 import time
@@ -131,6 +132,12 @@ def ours_async(_: int, url: str) -> Work:
                 pass
 
     return lambda: loop.run_until_complete(one())
+
+
+def ours_async_httpx(tokens: int, url: str) -> Work:
+    """The same where aiohttp is not installed."""
+    os.environ["COZE_HTTP_ENGINE"] = "httpx"
+    return ours_async(tokens, url)
 
 
 def ours_invoke(_: int, url: str) -> Work:

@@ -31,6 +31,7 @@ class Row:
 V2 = ("httpx_v2", "chatcoze_v2", "community")
 CLIENT = ("httpx_sync", "ours_sync", "cozepy_sync")
 ACLIENT = ("httpx_async", "ours_async", "aiohttp_async", "cozepy_async")
+PLAIN = ("httpx_async", "ours_async_httpx")
 FIRST = ("httpx_first", "ours_first", "cozepy_first")
 FLOORS = ("langchain_floor", "chatcoze_stream", "langchain_floor_ready", "langchain_httpx")
 AFLOORS = ("langchain_afloor", "chatcoze_astream", "langchain_afloor_ready", "langchain_ahttpx")
@@ -136,11 +137,14 @@ ROWS = (
     Row("sync, burst-20", CLIENT, 2000, 8, "burst20", 3.0),
     Row("sync, paced", CLIENT, 500, 2, "paced", 1.4),
     Row("async, paced", ACLIENT, 500, 2, "paced", 1.25),
+    Row("async, paced, without aiohttp", PLAIN, 500, 2, "paced", 1.25, quick=False),
     Row("async, burst-20", ACLIENT, 2000, 8, "burst20", None),
     Row("async, burst-1", ACLIENT, 2000, 8, "burst1", None),
     Row("10-token request", CLIENT, 10, 200, "burst1", 1.2),
     Row("10-token request, async", ACLIENT, 10, 200, "burst1", 1.2),
     Row("10-token request, ChatCoze", TEN, 10, 100, "burst1", 2.0),
+    Row("10-token request in one chunk", CLIENT, 10, 200, "burst20", 1.2),
+    Row("10-token request in one chunk, ChatCoze", TEN, 10, 100, "burst20", None, quick=False),
     Row("first token: ms", FIRST, 10, 200, "burst1", None, "own", quick=False),
     Row("growth of the client", growing("ours_sync"), 100_000, 2, "burst20", 1.15, "growth"),
     *adapter_rows(),
