@@ -207,6 +207,9 @@ def _framing(head: bytes) -> tuple[bool, int] | None:
 class Writer:
     r"""Holds what ends like a head until more is written or a reply is read.
 
+    Attributes:
+        held: The head.
+
     Example:
         >>> writer = Writer()
         >>> writer.feed(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n")
@@ -215,10 +218,10 @@ class Writer:
         (b'POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi',)
     """
 
-    __slots__ = ("_held",)
+    __slots__ = ("held",)
 
     def __init__(self) -> None:
-        self._held = b""
+        self.held = b""
 
     def feed(self, data: bytes = b"") -> tuple[bytes, ...]:
         """Take what is to be written; return what is to be written now.
@@ -226,12 +229,12 @@ class Writer:
         Args:
             data: The bytes; nothing means that all of a request has been given.
         """
-        held = self._held
+        held = self.held
         if held:
-            self._held = b""
+            self.held = b""
             return (held + data,) if len(data) <= _MAX_COPY else (held, data)
         if data.endswith(_END):
-            self._held = data
+            self.held = data
             return ()
         return (data,) if data else ()
 
@@ -242,18 +245,19 @@ class _Joined(httpcore.NetworkStream):
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
         self._feed = Joiner().feed
-        self._ready = Writer().feed
+        self._writer = Writer()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        for ready in self._ready():
-            self._stream.write(ready, timeout)
+        if self._writer.held:
+            for ready in self._writer.feed():
+                self._stream.write(ready, timeout)
         while data := self._stream.read(max_bytes, timeout):
             if joined := self._feed(data):
                 return joined
         return b""
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        for ready in self._ready(buffer):
+        for ready in self._writer.feed(buffer):
             self._stream.write(ready, timeout)
 
     def close(self) -> None:
@@ -283,18 +287,19 @@ class _AsyncJoined(httpcore.AsyncNetworkStream):
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
         self._feed = Joiner().feed
-        self._ready = Writer().feed
+        self._writer = Writer()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
-        for ready in self._ready():
-            await self._stream.write(ready, timeout)
+        if self._writer.held:
+            for ready in self._writer.feed():
+                await self._stream.write(ready, timeout)
         while data := await self._stream.read(max_bytes, timeout):
             if joined := self._feed(data):
                 return joined
         return b""
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        for ready in self._ready(buffer):
+        for ready in self._writer.feed(buffer):
             await self._stream.write(ready, timeout)
 
     async def aclose(self) -> None:

@@ -185,17 +185,17 @@ class Pump(StreamPump[Increment]):
             APITimeoutError: If there have been only heartbeats for too long.
             ChatSupersededError: If a newer chat has taken its place.
         """
-        if self._displaced():
+        if self.superseded and self._displaced():
             raise self._superseded()
         taken = self._taken(block)
         # The block may be the one that told whom to cancel, and the last one for long.
-        if self._displaced():
+        if self.superseded and self._displaced():
             self.failure = self.failure or self._superseded()
         return taken
 
     def _displaced(self) -> bool:
         """Whether a newer chat has ended this one: not if all of it had come, nor while unknown."""
-        return self.superseded and bool(self.turn.chat_id) and not self.turn.finished
+        return bool(self.turn.chat_id) and not self.turn.finished
 
     def _taken(self, block: bytes) -> list[Increment]:
         events_read, run = self._decoder.read(block)
