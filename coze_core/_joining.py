@@ -18,6 +18,9 @@ from typing import Any, Final
 
 import httpcore
 
+from coze_core._asyncio_wire import AsyncioBackend
+from coze_core._loops import on_asyncio
+
 _MAX_HEAD: Final = 64 * 1024  # bytes that are looked through for the end of a head
 _MAX_SIZE: Final = 15  # digits; no chunk and no body is that long
 _NO_BODY: Final = frozenset({204, 304})
@@ -316,7 +319,13 @@ class AsyncJoiningBackend(httpcore.AsyncNetworkBackend):
     """Makes such connections, on whatever loop is running."""
 
     def __init__(self, backend: httpcore.AsyncNetworkBackend | None = None) -> None:
-        self._backend = backend or httpcore.AnyIOBackend()
+        self._given = backend
+
+    @property
+    def _backend(self) -> httpcore.AsyncNetworkBackend:
+        if self._given is not None:
+            return self._given
+        return AsyncioBackend() if on_asyncio() else httpcore.AnyIOBackend()
 
     async def connect_tcp(self, *args: Any, **options: Any) -> httpcore.AsyncNetworkStream:
         """Connect to a host."""
