@@ -11,6 +11,7 @@ import asyncio
 import select
 import socket
 import ssl
+import sys
 from collections.abc import Iterable
 from typing import Any, Final, cast
 
@@ -49,7 +50,8 @@ class _Wire(asyncio.Protocol):
     def eof_received(self) -> bool:
         self.ended = True
         _wake(self._reader)
-        return True  # what is still to be written is written
+        # What is still to be written is written, but for TLS, which has no half of an end.
+        return self.transport.get_extra_info("ssl_object") is None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.ended = True
@@ -69,6 +71,8 @@ class _Wire(asyncio.Protocol):
 
     async def read(self, most: int, seconds: float | None) -> bytes:
         if not self.size and not self.ended:
+            if self._reader is not None:
+                raise httpcore.ReadError("another task is reading from this connection")
             loop = asyncio.get_running_loop()
             self._reader = loop.create_future()
             try:
@@ -228,11 +232,14 @@ class _Stream(httpcore.AsyncNetworkStream):
         sock = self._transport.get_extra_info("socket")
         if self._wire.ended or self._wire.size or sock is None or sock.fileno() < 0:
             return True
-        if not hasattr(select, "poll"):
-            return bool(select.select([sock], [], [], 0)[0])
-        poll = select.poll()
-        poll.register(sock, select.POLLIN)
-        return bool(poll.poll(0))
+        found: list[Any]
+        if sys.platform == "win32":
+            found = select.select([sock], [], [], 0)[0]
+        else:
+            poll = select.poll()  # which takes numbers of files beyond 1,024
+            poll.register(sock, select.POLLIN)
+            found = poll.poll(0)
+        return bool(found)
 
 
 class AsyncioBackend(httpcore.AsyncNetworkBackend):

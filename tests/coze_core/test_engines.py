@@ -241,6 +241,29 @@ def test_certificates_are_verified(engine, trusted, own_certificate, monkeypatch
                 asyncio.run(main(server.port))
 
 
+def test_a_server_that_ends_a_connection_inside_tls_is_no_news(
+    engine, own_certificate, monkeypatch, caplog
+):
+    monkeypatch.setenv("SSL_CERT_FILE", str(own_certificate))
+    monkeypatch.setattr(http, "ssl_context", http.ssl_context.__wrapped__)  # made anew
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(own_certificate)
+
+    def answer(connection, *_):
+        connection.sendall(reply({"code": 0, "data": {"user_id": "7"}}))
+        connection.unwrap()
+
+    async def main(port):
+        async with AsyncCozeClient("pat_x", base_url=f"https://127.0.0.1:{port}") as client:
+            for _ in range(2):
+                assert (await client.users.me()).user_id == "7"
+                await asyncio.sleep(0.05)
+
+    with RawServer(answer, tls) as server:
+        asyncio.run(main(server.port))
+    assert [record.message for record in caplog.records if record.levelname != "DEBUG"] == []
+
+
 def test_closing_the_client_ends_a_read(engine):
     over = threading.Event()
 
