@@ -20,6 +20,41 @@ import httpcore
 _ENOUGH: Final = 64 * 1024  # bytes that nobody has asked for yet
 
 
+class _Bell:
+    """What one task waits for."""
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Future[None] | None = None
+
+    def ring(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    async def wait(self, seconds: float | None, error: type[Exception]) -> None:
+        """Wait for it; cheaper than asyncio's own timeouts, which cancel the task.
+
+        Args:
+            seconds: For how long; None for no bound.
+            error: What is raised after that.
+        """
+        if self._waiting is not None:
+            raise httpcore.LocalProtocolError("another task is at this connection")
+        loop = asyncio.get_running_loop()
+        waiting = self._waiting = loop.create_future()
+
+        def expire() -> None:
+            if not waiting.done():
+                waiting.set_exception(error())
+
+        timer = None if seconds is None else loop.call_later(seconds, expire)
+        try:
+            await waiting
+        finally:
+            self._waiting = None
+            if timer is not None:
+                timer.cancel()
+
+
 class _Wire(asyncio.Protocol):
     """What has come over a connection, and who waits for it."""
 
@@ -29,8 +64,8 @@ class _Wire(asyncio.Protocol):
         self.size = 0
         self._error: Exception | None = None
         self._parts: list[bytes] = []
-        self._reader: asyncio.Future[None] | None = None
-        self._writer: asyncio.Future[None] | None = None
+        self._news = _Bell()
+        self._room = _Bell()
         self._full = False  # the other side takes nothing more for now
         self._stopped = False  # enough has come
 
@@ -45,11 +80,11 @@ class _Wire(asyncio.Protocol):
         if self.size >= _ENOUGH and not self._stopped:
             self._stopped = True
             self.transport.pause_reading()
-        _wake(self._reader)
+        self._news.ring()
 
     def eof_received(self) -> bool:
         self.ended = True
-        _wake(self._reader)
+        self._news.ring()
         # What is still to be written is written, but for TLS, which has no half of an end.
         return self.transport.get_extra_info("ssl_object") is None
 
@@ -57,28 +92,21 @@ class _Wire(asyncio.Protocol):
         self.ended = True
         self._error = self._error or exc
         self._full = False
-        _wake(self._reader)
-        _wake(self._writer)
+        self._news.ring()
+        self._room.ring()
 
     def pause_writing(self) -> None:
         self._full = True
 
     def resume_writing(self) -> None:
         self._full = False
-        _wake(self._writer)
+        self._room.ring()
 
     # -- asked by a task
 
     async def read(self, most: int, seconds: float | None) -> bytes:
         if not self.size and not self.ended:
-            if self._reader is not None:
-                raise httpcore.ReadError("another task is reading from this connection")
-            loop = asyncio.get_running_loop()
-            self._reader = loop.create_future()
-            try:
-                await _within(loop, self._reader, seconds, httpcore.ReadTimeout)
-            finally:
-                self._reader = None
+            await self._news.wait(seconds, httpcore.ReadTimeout)
         if self.size:
             return self._take(most)
         if self._error is not None:
@@ -97,43 +125,15 @@ class _Wire(asyncio.Protocol):
         return data
 
     async def write(self, data: bytes, seconds: float | None) -> None:
-        if self.transport.is_closing():
-            raise httpcore.WriteError(str(self._error or "the connection is closed"))
+        self._check_open()
         self.transport.write(data)
         if self._full:
-            loop = asyncio.get_running_loop()
-            self._writer = loop.create_future()
-            try:
-                await _within(loop, self._writer, seconds, httpcore.WriteTimeout)
-            finally:
-                self._writer = None
-            if self._error is not None:
-                raise httpcore.WriteError(str(self._error)) from self._error
+            await self._room.wait(seconds, httpcore.WriteTimeout)
+            self._check_open()
 
-
-def _wake(waiting: asyncio.Future[None] | None) -> None:
-    if waiting is not None and not waiting.done():
-        waiting.set_result(None)
-
-
-async def _within(
-    loop: asyncio.AbstractEventLoop,
-    waiting: asyncio.Future[None],
-    seconds: float | None,
-    error: type[Exception],
-) -> None:
-    """Wait for a future; cheaper than asyncio's own timeouts, which cancel the task."""
-
-    def expire() -> None:
-        if not waiting.done():
-            waiting.set_exception(error())
-
-    timer = None if seconds is None else loop.call_later(seconds, expire)
-    try:
-        await waiting
-    finally:
-        if timer is not None:
-            timer.cancel()
+    def _check_open(self) -> None:
+        if self.transport.is_closing():
+            raise httpcore.WriteError(str(self._error or "the connection is closed"))
 
 
 async def _connected(

@@ -76,7 +76,8 @@ class SSEDecoder:
         pending: Blocks of the event that is not complete yet.
 
     Raises:
-        ProtocolError: from `feed`, when one event grows past `max_event_bytes`.
+        ProtocolError: from `feed` and `close`, when one event grows past `max_event_bytes`. The
+            events before it are returned first, and the next call raises it then.
 
     Example:
         >>> decoder = SSEDecoder()
@@ -86,7 +87,7 @@ class SSEDecoder:
         ['done']
     """
 
-    __slots__ = ("_after_cr", "_head", "_id", "_limit", "_size", "pending")
+    __slots__ = ("_after_cr", "_fault", "_head", "_id", "_limit", "_size", "pending")
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         if max_event_bytes < 1:
@@ -99,6 +100,7 @@ class SSEDecoder:
         )
         self._after_cr = False  # the last block ended with CR: a leading LF belongs to it
         self._id: str | None = None
+        self._fault: ProtocolError | None = None
 
     def feed(self, block: bytes) -> list[ServerSentEvent]:
         """Take the next bytes of the stream and return every event they complete."""
@@ -115,21 +117,28 @@ class SSEDecoder:
     def feed_plain(self, block: bytes) -> list[ServerSentEvent]:
         """Take what `plain` has returned and return every event it completes."""
         if not block:
-            return []
+            return self._found([])
         pending = self.pending
         if pending:
             joint = pending[-1][-1:] == b"\n" and block[:1] == b"\n"
             if not joint and b"\n\n" not in block:
-                return self._hold(block)
+                self._hold(block)
+                return self._found([])
             pending.append(block)
             block = b"".join(pending)
             pending.clear()
         frames = block.split(b"\n\n")
         rest = frames.pop().lstrip(b"\n")  # no event begins with an empty line
         self._size = 0
+        found = self._decode(frames) if frames and self._fault is None else []
         if rest:
             self._hold(rest)
-        return self._decode(frames) if frames else []
+        return self._found(found)
+
+    def _found(self, events: list[ServerSentEvent]) -> list[ServerSentEvent]:
+        if self._fault is not None and not events:
+            raise self._fault
+        return events
 
     def close(self) -> list[ServerSentEvent]:
         """Say that the stream has ended and return the event that was pending, if any.
@@ -140,7 +149,7 @@ class SSEDecoder:
         self._head = None
         self.pending.clear()
         self._size = 0
-        return self._decode([block]) if block else []
+        return self._found(self._decode([block]) if block else [])
 
     def _strip_bom(self, block: bytes) -> bytes:
         head = (self._head or b"") + block
@@ -164,15 +173,16 @@ class SSEDecoder:
         lines = b"\n".join(block.splitlines())
         return lines + b"\n" if last in _LINE_ENDS else lines
 
-    def _hold(self, block: bytes) -> list[ServerSentEvent]:
+    def _hold(self, block: bytes) -> None:
         self._size += len(block)
         if self._size > self._limit:
             self._too_large(self._size)
-        self.pending.append(block)
-        return []
+        elif self._fault is None:
+            self.pending.append(block)
 
     def _too_large(self, size: int) -> None:
-        raise ProtocolError(
+        self.pending.clear()  # half of an event is none
+        self._fault = self._fault or ProtocolError(
             f"one server-sent event is larger than {self._limit} bytes ({size} so far); "
             "raise max_event_bytes if the bot really sends such events"
         )
@@ -185,6 +195,7 @@ class SSEDecoder:
         for frame in frames:
             if len(frame) > limit:
                 self._too_large(len(frame))
+                break
             # The form of a delta on the cloud and in Studio, which is nearly every event.
             if (
                 frame.startswith(_DELTA)

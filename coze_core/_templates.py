@@ -101,11 +101,12 @@ class Template:
         if text is None:
             return None
         self.hits += 1
-        return (
-            MessageDelta("", text, self.frame)
-            if self._thinks
-            else MessageDelta(text, "", self.frame)
-        )
+        return self._delta(text)
+
+    def _delta(self, text: str) -> MessageDelta:
+        if self._thinks:
+            return MessageDelta("", text, self.frame)
+        return MessageDelta(text, "", self.frame)
 
     def read_run(self, block: bytes) -> tuple[list[MessageDelta], int]:
         """Read a block that is nothing but further deltas, in one pass over the bytes.
@@ -129,17 +130,13 @@ class Template:
         if last < len(head) or not block.startswith(tail, last):
             return [], 0
         run = block[len(head) : last]
-        frame = self.frame
-        if len(run) < len(
-            self._between
-        ):  # one event, as nearly every read brings it where tokens come slowly
+        # One event, as nearly every read brings it where tokens come slowly.
+        if len(run) < len(self._between):
             text = _string(run)
             if text is None:
                 return [], 0
             self.hits += 1
-            return [
-                MessageDelta("", text, frame) if self._thinks else MessageDelta(text, "", frame)
-            ], end
+            return [self._delta(text)], end
         # Each event has three lines, the last one empty. Put together again the texts must give
         # the block, which is quicker than looking for what stands between them.
         front, back = self._front, self._back
@@ -149,6 +146,7 @@ class Template:
         if texts is None:
             return [], 0
         self.hits += 1
+        frame = self.frame
         if self._thinks:
             return [MessageDelta("", text, frame) for text in texts], end
         return [MessageDelta(text, "", frame) for text in texts], end

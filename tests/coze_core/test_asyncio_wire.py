@@ -102,6 +102,36 @@ def test_what_cannot_be_written_any_more_is_an_error():
         asyncio.run(main(server.port))
 
 
+def test_a_write_that_waits_fails_when_the_connection_is_closed_meanwhile():
+    async def main(port):
+        stream = await AsyncioBackend().connect_tcp("127.0.0.1", port, timeout=5)
+        writing = asyncio.create_task(stream.write(b"x" * (64 << 20), timeout=30))
+        await asyncio.sleep(0.05)
+        assert not writing.done()  # nobody reads it
+        await stream.aclose()
+        with pytest.raises(httpcore.WriteError):
+            await writing
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        asyncio.run(main(server.getsockname()[1]))
+
+
+def test_two_tasks_at_one_connection_are_told_so():
+    async def main(port):
+        stream = await AsyncioBackend().connect_tcp("127.0.0.1", port, timeout=5)
+        reading = asyncio.create_task(stream.read(10, timeout=30))
+        await asyncio.sleep(0)
+        with pytest.raises(httpcore.LocalProtocolError, match="another task"):
+            await stream.read(10)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        await stream.aclose()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        asyncio.run(main(server.getsockname()[1]))
+
+
 def test_bytes_are_handed_out_no_more_than_asked_for():
     def said(connection, request, number):
         connection.sendall(b"0123456789")

@@ -217,13 +217,19 @@ def own_certificate(tmp_path_factory):
     return path
 
 
+def with_certificate(path, monkeypatch):
+    """What a server needs to show this certificate, to clients that make their settings anew."""
+    monkeypatch.setattr(http, "ssl_context", http.ssl_context.__wrapped__)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(path)
+    return tls
+
+
 @pytest.mark.parametrize("trusted", [True, False])
 def test_certificates_are_verified(engine, trusted, own_certificate, monkeypatch):
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(own_certificate))
-    monkeypatch.setattr(http, "ssl_context", http.ssl_context.__wrapped__)  # made anew
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(own_certificate)
+    tls = with_certificate(own_certificate, monkeypatch)
 
     def answer(connection, *_):
         connection.sendall(reply({"code": 0, "data": {"user_id": "7"}}))
@@ -245,9 +251,7 @@ def test_a_server_that_ends_a_connection_inside_tls_is_no_news(
     engine, own_certificate, monkeypatch, caplog
 ):
     monkeypatch.setenv("SSL_CERT_FILE", str(own_certificate))
-    monkeypatch.setattr(http, "ssl_context", http.ssl_context.__wrapped__)  # made anew
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(own_certificate)
+    tls = with_certificate(own_certificate, monkeypatch)
 
     def answer(connection, *_):
         connection.sendall(reply({"code": 0, "data": {"user_id": "7"}}))

@@ -224,7 +224,7 @@ EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 class Recorder(httpcore.MockBackend):
-    """Keeps what was written."""
+    """Keeps what was written: over a socket two writes may be read as one."""
 
     def __init__(self):
         super().__init__([EMPTY, EMPTY])

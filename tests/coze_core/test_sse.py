@@ -108,11 +108,22 @@ def test_an_event_past_the_limit_is_an_error_and_one_within_it_is_not(size):
     with pytest.raises(ProtocolError, match="larger than 2000 bytes"):
         for start in range(0, len(large), size):
             decoder.feed(large[start : start + size])
+    with pytest.raises(ProtocolError, match="larger than 2000 bytes"):
+        decoder.close()  # and not the part of it that has come
 
 
 def test_an_event_past_the_limit_is_an_error_when_it_comes_in_one_block():
     with pytest.raises(ProtocolError, match="max_event_bytes"):
         SSEDecoder(max_event_bytes=10).feed(b"data:0123456789\n\n")
+
+
+@pytest.mark.parametrize("large", [b"data:0123456789", b"data:0123456789\n\ndata:3\n\n"])
+def test_what_came_before_an_event_past_the_limit_is_handed_out_first(large):
+    decoder = SSEDecoder(max_event_bytes=10)
+    assert [event.data for event in decoder.feed(b"data:1\n\ndata:2\n\n" + large)] == ["1", "2"]
+    for call in (lambda: decoder.feed(b"data:4\n\n"), lambda: decoder.feed(b""), decoder.close):
+        with pytest.raises(ProtocolError, match="max_event_bytes"):
+            call()
 
 
 def test_a_large_event_in_small_blocks_takes_linear_work():
